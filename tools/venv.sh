@@ -1,0 +1,32 @@
+#!/bin/sh
+# Usage: venv.sh PYTHON VENV LOCK. Make the virtual environment and fill it from a lock file.
+set -eu
+python=$1 venv=$2 lock=$3
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    echo "Awizo needs Python 3.11 or newer; '$python' is $("$python" -V 2>&1)." >&2
+    exit 1
+}
+if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
+    else
+        echo "Python's venv module is missing: install it first (Debian: apt-get install python3-venv)." >&2
+        exit 1
+    fi
+fi
+[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+echo "Installing what $lock lists into $venv ..." >&2
+"$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
+# The project itself, from this folder, without asking anybody for a build tool.
+site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
+echo "$PWD/src" > "$site/awizo.pth"
+cat > "$venv/bin/awizo" <<EOF
+#!$PWD/$venv/bin/python
+import sys
+
+from awizo.cli import main
+
+sys.exit(main())
+EOF
+chmod +x "$venv/bin/awizo"
