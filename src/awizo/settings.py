@@ -7,12 +7,27 @@ line and the key that was probably meant.
 
 from __future__ import annotations
 
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
+from awizo.errors import SettingsError
 from awizo.model import DocumentKind, FulfillmentStatus, Kind
+from awizo.resources import config_dir
 
 Tls = Literal["none", "starttls", "implicit"]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -282,8 +297,15 @@ class Documents(Section):
     max_pages: int = Field(20, gt=0)
 
 
-class Settings(Section):
-    """All of it. ``config_file`` is where it was read from, ``None`` without a file."""
+class Settings(BaseSettings):
+    """All of it. ``config_file`` is where it was read from, ``None`` without a file.
+
+    Made directly it takes its arguments alone; :func:`load_settings` reads the sources.
+    """
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="AWIZO_", env_nested_delimiter="__"
+    )
 
     mode: Literal["enforce", "observe"] = "enforce"
     intake: Intake = Intake()
@@ -304,3 +326,323 @@ class Settings(Section):
     rules: Rules = Rules()
     documents: Documents = Documents()
     config_file: Path | None = Field(None, exclude=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+    def policy_named(self, name: str | None) -> Policy:
+        """``[policy]`` with the changes of ``[policies.NAME]``."""
+        if name is None:
+            return self.policy
+        return _with_changes(self.policy, self.policies[name])
+
+    def smarthost_named(self, name: str) -> Smarthost:
+        return self.smarthost if name == "default" else self.smarthosts[name]
+
+    @property
+    def account_names(self) -> tuple[str, ...]:
+        """Accounts of the settings and the routes; ``default`` where none is named."""
+        named = dict.fromkeys(self.accounts)
+        for route in self.routes:
+            named.update(dict.fromkeys(route.accounts))
+        return tuple(named) or ("default",)
+
+    def account(self, name: str) -> Account:
+        return self.accounts.get(name, Account())
+
+    def client_of(self, account: str) -> tuple[str, SecretStr]:
+        """Client id and secret of an account; its own, else those of ``[allegro]``."""
+        own = self.account(account)
+        if own.client_id is not None:
+            return own.client_id, own.client_secret or SecretStr("")
+        return self.allegro.client_id, self.allegro.client_secret
+
+
+def _with_changes(policy: Policy, changes: PolicyChange) -> Policy:
+    changed = changes.model_dump(exclude_unset=True)
+    return Policy.model_validate(_merge(policy.model_dump(), changed))
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+NOT_SETTINGS = frozenset({"AWIZO_CONFIG", "AWIZO_OPENAPI"})  # variables with another meaning
+
+
+class _Environment(EnvSettingsSource):
+    """pydantic-settings' own reading of the environment, from a mapping given by hand."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        super().__init__(Settings)
+
+    def _load_env_vars(self) -> Mapping[str, str | None]:
+        return {key.lower(): value for key, value in self._environ.items()}
+
+
+def load_settings(
+    config_file: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Read the settings from file, environment and *overrides* (the command line).
+
+    Raises:
+        SettingsError: A file is missing or no TOML, a key is unknown, a value does not fit; the
+            text names file, line and key, and what was probably meant.
+    """
+    environ = os.environ if environ is None else environ
+    text = ""
+    merged: dict[str, Any] = {}
+    if config_file is not None:
+        text = _read(config_file)
+        try:
+            merged = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{config_file}: no valid TOML: {error}") from None
+    _refuse_unknown_variables(environ)
+    try:
+        from_environment = _Environment(environ)()
+    except ValueError as error:
+        raise SettingsError(
+            f'environment: {error}; lists and tables are written as JSON, e.g. \'["a", "b"]\''
+        ) from None
+    merged = _merge(_merge(merged, from_environment), overrides or {})
+    try:
+        settings = Settings.model_validate(merged)
+        for changes in settings.policies.values():
+            _with_changes(settings.policy, changes)
+    except ValidationError as error:
+        raise SettingsError(_explained(error, config_file, text, from_environment)) from None
+    settings = settings.model_copy(update={"config_file": config_file})
+    _refuse_contradictions(settings)
+    return settings
+
+
+def rule_sources(settings: Settings) -> list[tuple[str, str]]:
+    """Names and texts of the rule files in load order.
+
+    The files that come with Awizo first, then those of ``rules.dir`` (default: ``rules`` beside
+    the config file). A file of the same name takes the place of the one that comes with Awizo.
+
+    Raises:
+        SettingsError: A file cannot be read.
+    """
+    found: dict[str, Path] = {}
+    beside = settings.config_file.parent / "rules" if settings.config_file else None
+    for folder in (config_dir() / "rules", settings.rules.dir or beside):
+        if folder is None or not folder.is_dir():
+            continue
+        found.update({path.name: path for path in folder.glob("*.toml")})
+    return [(str(path), _read(path)) for _, path in sorted(found.items())]
+
+
+def config_text(settings: Settings, name: str) -> str:
+    """A data file such as ``hosts.toml``: beside the config file, else the one of Awizo."""
+    if settings.config_file is not None and (settings.config_file.parent / name).is_file():
+        return _read(settings.config_file.parent / name)
+    return _read(config_dir() / name)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host of the settings can only mean this machine."""
+    if host.lower() in ("localhost", "localhost."):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(f"{path}: no such file") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path}: not UTF-8 text") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+
+
+def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in over.items():
+        below = merged.get(key)
+        merged[key] = (
+            _merge(below, value)
+            if isinstance(below, Mapping) and isinstance(value, Mapping)
+            else value
+        )
+    return merged
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
+    for name in environ:
+        upper = name.upper()
+        if not upper.startswith("AWIZO_") or upper in NOT_SETTINGS:
+            continue
+        top = upper.removeprefix("AWIZO_").split("__")[0].lower()
+        if top not in Settings.model_fields or top == "config_file":
+            meant = _did_you_mean(top, Settings)
+            raise SettingsError(f"environment: {name} is no setting{meant}")
+
+
+def _explained(
+    error: ValidationError,
+    config_file: Path | None,
+    text: str,
+    from_environment: Mapping[str, Any],
+) -> str:
+    return "\n".join(
+        _explained_one(one["loc"], one["type"], one["msg"], config_file, text, from_environment)
+        for one in error.errors(include_url=False, include_input=False)
+    )
+
+
+def _explained_one(
+    loc: tuple[int | str, ...],
+    slug: str,
+    words: str,
+    config_file: Path | None,
+    text: str,
+    from_environment: Mapping[str, Any],
+) -> str:
+    path = [part for part in loc if part not in ("[key]",)]
+    dotted = ".".join(str(part) for part in path)
+    if _stands_in(from_environment, path):
+        where = "environment: " + "AWIZO_" + "__".join(str(part).upper() for part in path)
+    elif config_file is not None:
+        line = _line_of(text, [str(part) for part in path if isinstance(part, str)])
+        where = f"{config_file}:{line}: {dotted}" if line else f"{config_file}: {dotted}"
+    else:
+        where = dotted or "settings"
+    if slug == "extra_forbidden":
+        return f"{where} is no setting{_did_you_mean(str(path[-1]), _model_at(path[:-1]))}"
+    return f"{where}: {words[0].lower()}{words[1:].removeprefix('alue error, ')}"
+
+
+def _stands_in(data: Any, path: list[int | str]) -> bool:
+    for part in path:
+        if not isinstance(data, Mapping) or part not in data:
+            return False
+        data = data[part]
+    return bool(path)
+
+
+_TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_KEY = re.compile(r"^\s*([A-Za-z0-9_\-.\"' ]+?)\s*=")
+
+
+def _line_of(text: str, path: list[str]) -> int | None:
+    """Line of a key in a TOML text, or of the table it would stand in."""
+    table: list[str] = []
+    best: int | None = None
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _TABLE.match(line):
+            table = [part.strip("\"' ") for part in header[1].split(".")]
+            here = table
+        elif key := _KEY.match(line):
+            here = table + [part.strip("\"' ") for part in key[1].split(".")]
+        else:
+            continue
+        if here == path:
+            return number
+        if here and here == path[: len(here)]:
+            best = number
+    return best
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _model_at(path: list[int | str]) -> type[BaseModel] | None:
+    model: type[BaseModel] | None = Settings
+    skip = False
+    for part in path:
+        if skip or isinstance(part, int) or model is None:
+            skip = False
+            continue
+        field = model.model_fields.get(part)
+        if field is None:
+            return None
+        skip = get_origin(field.annotation) is dict
+        model = next(_models_in(field.annotation), None)
+    return model
+
+
+def _did_you_mean(word: str, model: type[BaseModel] | None) -> str:
+    if model is None:
+        return ""
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known here: {', '.join(sorted(names))}"
+
+
+def _refuse_contradictions(settings: Settings) -> None:
+    """What fits each field but not the whole."""
+    known = {"default", *settings.smarthosts}
+    for index, route in enumerate(settings.routes, 1):
+        label = f"routes[{index}] ({route.name or route.smtp_user or route.from_})"
+        if route.smarthost not in known:
+            raise SettingsError(
+                f"{label}: smarthost {route.smarthost!r} is not defined; known: "
+                f"{', '.join(sorted(known))}"
+            )
+        if route.policy is not None and route.policy not in settings.policies:
+            raise SettingsError(
+                f"{label}: policy {route.policy!r} is not defined; add [policies.{route.policy}]"
+            )
+        if settings.accounts:
+            for account in route.accounts:
+                if account not in settings.accounts:
+                    raise SettingsError(
+                        f"{label}: account {account!r} is not defined; add [accounts.{account}]"
+                    )
+    for sender in settings.senders:
+        if sender.policy not in settings.policies:
+            raise SettingsError(f"senders: policy {sender.policy!r} is not defined")
+    for name, owner in settings.accounts.items():
+        if owner.policy is not None and owner.policy not in settings.policies:
+            raise SettingsError(f"accounts.{name}: policy {owner.policy!r} is not defined")
+    for key, url in (
+        ("api_url", settings.allegro.api_base),
+        ("auth_url", settings.allegro.auth_base),
+    ):
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise SettingsError(f"allegro.{key}: {url!r} is no http(s) address")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise SettingsError(
+                f"allegro.{key}: plain http is taken on loopback only, tokens would be readable "
+                "on the way; use https"
+            )
+    for name in known:
+        smarthost = settings.smarthost_named(name)
+        for other in smarthost.fallback:
+            if other not in known:
+                raise SettingsError(f"smarthost {name}: fallback {other!r} is not defined")
+        if (
+            smarthost.host
+            and smarthost.tls == "none"
+            and not smarthost.allow_plaintext
+            and not is_loopback(smarthost.host)
+        ):
+            raise SettingsError(
+                f'smarthost {name}: tls = "none" sends mail and password readable to '
+                f"{smarthost.host}; use starttls or implicit, or set allow_plaintext = true"
+            )

@@ -1,0 +1,63 @@
+"""Log events as one line each, JSON or for the eye.
+
+In:  level and format of the settings.
+Out: structlog configured for the process; the stdlib's loggers (aiosmtpd, uvicorn, httpx)
+     go the same way, warnings and above only.
+
+Subjects, addresses, bodies and tokens stay out of the log; ids tie its lines together.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+from structlog.typing import Processor
+
+NOISY = ("mail.log", "httpx", "httpcore", "uvicorn.access", "asyncio")
+
+
+def configure_logging(level: str, style: str, stream: TextIO | None = None) -> None:
+    """Set up structlog and the stdlib's root logger.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        style: ``json``, ``console``, or ``auto``: console on a terminal, JSON elsewhere.
+        stream: Where lines go; standard error by default, so that standard output stays
+            free for the answers of commands.
+    """
+    stream = sys.stderr if stream is None else stream
+    for_people = style == "console" or (style == "auto" and stream.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if for_people:
+        final: list[Processor] = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
+    else:
+        final = [
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    number = getattr(logging, level.upper())
+    structlog.configure(
+        processors=[*shared, *final],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=structlog.PrintLoggerFactory(stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(number, logging.WARNING))
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
