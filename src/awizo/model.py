@@ -352,6 +352,7 @@ class References:
     invoice_numbers: tuple[str, ...] = ()
     document_links: tuple[DocumentLink, ...] = ()
     waybills: tuple[Waybill, ...] = ()
+    carriers: tuple[str, ...] = ()  # named in the mail as its carrier, with or without a number
     amounts: tuple[Decimal, ...] = ()
     names: tuple[str, ...] = ()
 

@@ -90,6 +90,8 @@ class Ending:
         disposition: Set with ``settled`` and ``held``.
         add_jobs: Further actions to queue, such as ``Forward`` for a fallback.
         cancel_jobs: End every job that is still queued or deferred as failed, ``cancelled``.
+        requeue_failed: Queue the failed jobs again, due now, with ``released: true`` added to
+            their progress: a person wants the held plan carried out.
         problem: Slug to set, ``None`` leaves it.
         due_at: When a held delivery ends by itself.
     """
@@ -98,6 +100,7 @@ class Ending:
     disposition: Disposition | None = None
     add_jobs: tuple[Action, ...] = ()
     cancel_jobs: bool = False
+    requeue_failed: bool = False
     problem: str | None = None
     notes: tuple[str, ...] = ()
     due_at: datetime | None = None
@@ -174,9 +177,11 @@ class Spool(Protocol):
     ) -> list[Job]:
         """Take due jobs: with *forward* only ``Forward`` jobs, else only the others.
 
-        Calls to Allegro: at most one job of an order (by account and order id) is leased at a
-        time, and jobs of one delivery strictly in order; a job whose earlier sibling has
-        failed is not handed out. Forward jobs wait for nobody. Fair between accounts.
+        Only jobs of ``planned`` deliveries are handed out. Calls to Allegro: at most one job
+        of an order (by account and order id) is leased at a time, and jobs of one delivery
+        strictly in order: each waits until its earlier siblings are done or failed (a failed
+        one does not keep the others from running). Forward jobs wait for nobody. Fair between
+        accounts.
         """
 
     async def lease_siblings(
