@@ -503,7 +503,8 @@ class Forward:
     """Hand the message to the smarthost, byte for byte."""
 
 
-Action = UploadInvoice | AddLink | SetFulfillment | AddShipment | Forward
+AllegroAction = UploadInvoice | AddLink | SetFulfillment | AddShipment
+Action = AllegroAction | Forward
 
 ACTION_NAMES: Mapping[type[Any], str] = {
     UploadInvoice: "upload_invoice",
@@ -533,7 +534,7 @@ class Plan:
         wait_for_order: The plan needs an order that is not known yet; ``actions`` is empty.
     """
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[AllegroAction, ...] = ()
     disposition: Disposition = Disposition.FORWARD
     fallback: Disposition = Disposition.FORWARD
     reason: str = "default"
