@@ -165,6 +165,10 @@ class Spool(Protocol):
     async def same_digest_since(self, sha256: str, recipient: str, since: datetime) -> int:
         """How often these bytes were accepted for this recipient since then (loop guard)."""
 
+    async def seen_automatic(self, message_id: str) -> bool:
+        """Whether a message with this Message-ID (with brackets) was accepted earlier and
+        judged to be neither a reply nor correspondence: an answer to it is no reply to a buyer."""
+
     # -- work --------------------------------------------------------------------------------
 
     async def lease_deliveries(

@@ -1,0 +1,179 @@
+"""Decide when to try again and how a delivery goes on: plain functions of values.
+
+In:  a delivery with its jobs, what just happened, the settings' numbers, the time.
+Out: the time of the next attempt, or an Ending for the spool to apply.
+
+No await, no clock, no log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from awizo.model import (
+    Action,
+    AddLink,
+    AddShipment,
+    Delivery,
+    DeliveryState,
+    Disposition,
+    Forward,
+    HistoryEntry,
+    Job,
+    JobState,
+    Plan,
+    SetFulfillment,
+    UploadInvoice,
+)
+from awizo.settings import Policy, Retry
+from awizo.spool.port import Ending
+
+# A failure with one of these codes waits for a person whatever the fallback says: forwarding
+# would repeat the harm, or change the mail.
+HOLD_CODES = frozenset({"number_reused"})
+FORWARD_HOLD_CODES = frozenset({"next_hop_lacks_8bitmime", "next_hop_lacks_smtputf8", "loop"})
+
+# Failures that leave the mail to go on beside the rest of the plan: act *and* forward.
+DOCUMENT_ACTIONS = (UploadInvoice, AddLink)
+
+
+def next_attempt_at(
+    *,
+    queued_at: datetime,
+    now: datetime,
+    attempts: int,
+    steps_s: Sequence[float],
+    give_up_after: timedelta,
+    jitter: float,
+    not_before: timedelta = timedelta(0),
+) -> datetime | None:
+    """Return when to try again, or ``None`` once the job has grown too old.
+
+    Args:
+        attempts: Attempts made so far, the one that just ended included.
+        steps_s: Waits in seconds; the last one repeats.
+        jitter: -1..1; spreads the wait by up to a fifth, never below what was asked for.
+    """
+    step = timedelta(seconds=steps_s[min(max(attempts, 1), len(steps_s)) - 1])
+    due = now + max(step * (1 + jitter / 5), not_before)
+    return due if due - queued_at <= give_up_after else None
+
+
+def give_up_after(action: Action, *, policy: Policy, retry: Retry) -> timedelta:
+    """How long an action is tried: documents and statuses by the policy, mail for days."""
+    match action:
+        case Forward():
+            return timedelta(hours=retry.smarthost_give_up_h)
+        case UploadInvoice() | AddLink():
+            return timedelta(minutes=policy.give_up_after_min.documents)
+        case SetFulfillment() | AddShipment():
+            return timedelta(minutes=policy.give_up_after_min.statuses)
+
+
+def steps_s(action: Action, retry: Retry) -> Sequence[float]:
+    return retry.smarthost_steps_s if isinstance(action, Forward) else retry.allegro_steps_s
+
+
+def after_planning(
+    plan: Plan, *, now: datetime, policy: Policy
+) -> tuple[tuple[Action, ...], Ending]:
+    """The jobs of a fresh plan, and how the delivery stands until they are done."""
+    if plan.disposition is Disposition.HOLD:
+        return plan.actions, held(plan.problem or plan.reason, now=now, policy=policy)
+    if plan.disposition is Disposition.FORWARD:
+        return (*plan.actions, Forward()), Ending(
+            state=DeliveryState.PLANNED, problem=plan.problem, notes=plan.notes
+        )
+    if plan.actions:
+        return plan.actions, Ending(
+            state=DeliveryState.PLANNED, problem=plan.problem, notes=plan.notes
+        )
+    return (), Ending(
+        state=DeliveryState.SETTLED,
+        disposition=Disposition.STOP,
+        problem=plan.problem,
+        notes=plan.notes,
+    )
+
+
+def held(problem: str, *, now: datetime, policy: Policy) -> Ending:
+    """Hold: for a person, or until its time is over."""
+    return Ending(
+        state=DeliveryState.HELD,
+        disposition=Disposition.HOLD,
+        problem=problem,
+        due_at=now + timedelta(hours=policy.hold_max_h),
+    )
+
+
+def after_job(delivery: Delivery, jobs: Sequence[Job], *, now: datetime, policy: Policy) -> Ending:
+    """How a delivery goes on after one of its jobs was done or failed.
+
+    A failed action falls back at once, while the other actions go on: what can still be
+    filed is filed. The delivery is settled when nothing is left to do.
+    """
+    plan = delivery.plan or Plan()
+    forwards = [job for job in jobs if isinstance(job.action, Forward)]
+    actions = [job for job in jobs if not isinstance(job.action, Forward)]
+    failed = [job for job in actions if job.state is JobState.FAILED and job.code != "cancelled"]
+    problem = delivery.problem or (failed[0].code if failed else None)
+
+    failed_forward = [job for job in forwards if job.state is JobState.FAILED]
+    if failed_forward and failed_forward[-1].code != "cancelled":
+        last = failed_forward[-1]
+        if last.code in FORWARD_HOLD_CODES and "hold_expired" not in delivery.notes:
+            return held(last.code or "forward_failed", now=now, policy=policy)
+        if not any(job.state in (JobState.QUEUED, JobState.DEFERRED) for job in forwards):
+            return Ending(
+                state=DeliveryState.SETTLED,
+                disposition=Disposition.BOUNCE,
+                problem=last.code,
+                cancel_jobs=True,
+            )
+
+    must_forward = bool(forwards)
+    if failed and not forwards:
+        if plan.fallback is Disposition.HOLD or any(job.code in HOLD_CODES for job in failed):
+            return held(problem or "action_failed", now=now, policy=policy)
+        return Ending(add_jobs=(Forward(),), problem=problem)
+
+    if any(job.state in (JobState.QUEUED, JobState.DEFERRED) for job in jobs):
+        return Ending(problem=problem if failed else None)
+    if must_forward or plan.disposition is Disposition.FORWARD:
+        disposition = Disposition.FORWARD
+    else:
+        disposition = Disposition.STOP
+    return Ending(state=DeliveryState.SETTLED, disposition=disposition, problem=problem)
+
+
+def when_hold_is_over(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+    """A hold ends by itself in forwarding."""
+    return Ending(
+        state=DeliveryState.PLANNED,
+        add_jobs=(Forward(),),
+        cancel_jobs=True,
+        notes=("hold_expired",),
+    )
+
+
+def when_refused_later(
+    delivery: Delivery, *, problem: str, now: datetime, policy: Policy
+) -> Ending:
+    """A document that was filed turned out to be refused after all: the delivery reopens."""
+    plan = delivery.plan or Plan()
+    if delivery.disposition is Disposition.FORWARD:
+        return Ending(problem=problem)
+    if plan.fallback is Disposition.HOLD:
+        return held(problem, now=now, policy=policy)
+    return Ending(state=DeliveryState.PLANNED, add_jobs=(Forward(),), problem=problem)
+
+
+def history(now: datetime, event: str, job: Job | None = None, **data: object) -> HistoryEntry:
+    """A line of the history; empty values are left out."""
+    return HistoryEntry(
+        at=now,
+        event=event,
+        data={key: value for key, value in data.items() if value not in (None, "", (), [], {})},
+        job_id=job.id if job else None,
+    )
