@@ -1,0 +1,151 @@
+"""What a person may do with a delivery: retry, release, forward, drop, replay, purge.
+
+In:  a delivery's id and a wish, from the command line or the panel.
+Out: the delivery changed in one transaction, with an entry in its history.
+
+The wish is checked against the state inside that transaction; what the state forbids is
+refused in words that say what to do instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from awizo.errors import NotAllowed
+from awizo.model import (
+    Delivery,
+    DeliveryState,
+    Disposition,
+    Forward,
+    HistoryEntry,
+    Job,
+    JobState,
+    Plan,
+)
+from awizo.settings import Retention
+from awizo.spool.port import Decide, Ending, Spool
+from awizo.worker.schedule import history
+
+OPEN = (JobState.QUEUED, JobState.DEFERRED)
+
+
+class Operations:
+    """*actor* names who wishes, e.g. ``cli`` or ``panel``; it stands in the history."""
+
+    def __init__(self, *, spool: Spool, now: Callable[[], datetime], actor: str) -> None:
+        self._spool = spool
+        self._now = now
+        self._actor = actor
+
+    async def retry(self, delivery_id: str) -> None:
+        """Make what is deferred due now."""
+
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if delivery.state is DeliveryState.SETTLED:
+                raise NotAllowed("it is settled, nothing waits; 'release' or 'forward' sends it on")
+            if delivery.state is DeliveryState.HELD:
+                raise NotAllowed("it is held; 'release' carries out its plan")
+            return Ending(history=(self._entry("retried"),))
+
+        await self._spool.change(delivery_id, now=self._now(), decide=decide, retry_now=True)
+
+    async def release(self, delivery_id: str) -> None:
+        """Carry out a held plan, or send a stopped mail on."""
+        stored = await self._spool.show(delivery_id)
+        delivery = stored.delivery
+        if delivery.state is DeliveryState.HELD:
+            await self._release_held(delivery_id)
+        elif delivery.state is DeliveryState.SETTLED:
+            await self._change(delivery_id, self._send_on("released"))
+        else:
+            raise NotAllowed(
+                "it is on its way already; 'retry' makes it due now, 'forward' sends it unchanged"
+            )
+
+    async def _release_held(self, delivery_id: str) -> None:
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            plan = delivery.plan or Plan()
+            entry = (self._entry("released"),)
+            failed_forward = any(
+                isinstance(job.action, Forward) and job.state is JobState.FAILED for job in jobs
+            )
+            waiting = any(job.state in OPEN for job in jobs)
+            failed = any(job.state is JobState.FAILED for job in jobs)
+            if waiting or (failed and not failed_forward):
+                return Ending(state=DeliveryState.PLANNED, requeue_failed=True, history=entry)
+            if plan.actions and not jobs:
+                return Ending(state=DeliveryState.PLANNED, add_jobs=plan.actions, history=entry)
+            return Ending(state=DeliveryState.PLANNED, add_jobs=(Forward(),), history=entry)
+
+        await self._change(delivery_id, decide)
+
+    async def forward(self, delivery_id: str) -> None:
+        """Send it unchanged and cancel what is queued."""
+
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if any(isinstance(job.action, Forward) and job.state in OPEN for job in jobs):
+                raise NotAllowed("it is being forwarded already; 'retry' makes it due now")
+            return self._send_on("forward_ordered")(delivery, jobs)
+
+        await self._change(delivery_id, decide)
+
+    async def drop(self, delivery_id: str) -> None:
+        """Settle as stopped without sending."""
+
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if delivery.state is DeliveryState.SETTLED:
+                raise NotAllowed(f"it is settled already ({delivery.disposition})")
+            return Ending(
+                state=DeliveryState.SETTLED,
+                disposition=Disposition.STOP,
+                cancel_jobs=True,
+                history=(self._entry("dropped"),),
+            )
+
+        await self._change(delivery_id, decide)
+
+    async def judge_again(self, delivery_id: str) -> None:
+        """Judge it anew by the rules of today; what it has queued is cancelled."""
+
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if any(job.state is JobState.DONE for job in jobs):
+                raise NotAllowed("something was already done for it; judging again could repeat it")
+            return Ending(
+                state=DeliveryState.RECEIVED,
+                cancel_jobs=True,
+                history=(self._entry("judged_again"),),
+            )
+
+        await self._spool.change(delivery_id, now=self._now(), decide=decide, judge_again=True)
+
+    async def purge(
+        self, retention: Retention, *, everything_settled: bool = False
+    ) -> tuple[int, int]:
+        """Remove what is past its time (or all that is settled); returns contents, records."""
+        now = self._now()
+        if everything_settled:
+            return await self._spool.purge(content_before=now, history_before=now, now=now)
+        return await self._spool.purge(
+            content_before=now - timedelta(days=retention.keep_days),
+            history_before=now - timedelta(days=retention.history_days),
+            now=now,
+        )
+
+    def _send_on(self, event: str) -> Decide:
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            return Ending(
+                state=DeliveryState.PLANNED,
+                add_jobs=(Forward(),),
+                cancel_jobs=True,
+                history=(self._entry(event),),
+            )
+
+        return decide
+
+    async def _change(self, delivery_id: str, decide: Decide) -> None:
+        await self._spool.change(delivery_id, now=self._now(), decide=decide)
+
+    def _entry(self, event: str, **data: Any) -> HistoryEntry:
+        return history(self._now(), event, by=self._actor, **data)

@@ -1,0 +1,205 @@
+"""The worker's heartbeat: lease what is due, run it side by side, sleep until more is due.
+
+In:  the spool.
+Out: every leased piece of work handled; leases renewed while it goes on.
+
+Four lanes, so that none waits behind another: judging, the way out, calls to Allegro,
+follow-ups. A lane leases no more than it can start at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from awizo.errors import StoreError
+from awizo.model import Job
+from awizo.settings import Settings
+from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery
+
+log = structlog.get_logger()
+
+IDLE_S = 5.0  # longest sleep: another process may have changed the spool
+SICK_STORE_S = 2.0  # pause before asking a store again that just failed
+
+JUDGING = 4
+FORWARDING = 16
+ACTING = 16
+FOLLOWING_UP = 4
+
+
+@dataclass(slots=True)
+class _Lane:
+    """Work of one sort: how many may run, and the tasks that do."""
+
+    limit: int
+    running: set[asyncio.Task[None]] = field(default_factory=set)
+    leases: dict[asyncio.Task[None], tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        return self.limit - len(self.running)
+
+
+class Worker:
+    """Runs until cancelled or told to stop; :meth:`drain` waits for what has begun."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        spool: Spool,
+        owner: str,
+        judge: Callable[[LeasedDelivery], Awaitable[None]],
+        act: Callable[[Job], Awaitable[None]],
+        send: Callable[[Sequence[Job]], Awaitable[None]],
+        follow_up: Callable[[FollowUp], Awaitable[None]],
+        end_hold: Callable[[StoredDelivery], Awaitable[None]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._owner = owner
+        self._judge = judge
+        self._act = act
+        self._send = send
+        self._follow_up = follow_up
+        self._end_hold = end_hold
+        self._now = now
+        self._lease_s = settings.retry.lease_s
+        self._judging = _Lane(JUDGING)
+        self._forwarding = _Lane(FORWARDING)
+        self._acting = _Lane(ACTING)
+        self._following_up = _Lane(FOLLOWING_UP)
+        self._stopping = False
+        self._nudge = asyncio.Event()
+
+    @property
+    def _lanes(self) -> tuple[_Lane, ...]:
+        return (self._judging, self._forwarding, self._acting, self._following_up)
+
+    async def run(self) -> None:
+        """Work until :meth:`stop`; a store that fails is asked again, nothing is given up."""
+        async with asyncio.TaskGroup() as group:
+            renewing = group.create_task(self._renew_leases())
+            try:
+                while not self._stopping:
+                    try:
+                        began = await self._begin_what_is_due()
+                        if not began:
+                            await self._sleep()
+                    except StoreError as error:
+                        log.warning("store_not_well", error=str(error))
+                        await asyncio.sleep(SICK_STORE_S)
+            finally:
+                renewing.cancel()
+
+    def stop(self) -> None:
+        """Begin nothing more."""
+        self._stopping = True
+        self._nudge.set()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let what has begun end; what takes longer is cancelled and its lease runs out."""
+        tasks = [task for lane in self._lanes for task in lane.running]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=timeout_s)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _begin_what_is_due(self) -> int:
+        now = self._now()
+        began = 0
+        if self._forwarding.free > 0:
+            jobs = await self._spool.lease_jobs(
+                owner=self._owner, now=now, lease_s=self._lease_s,
+                limit=self._forwarding.free, forward=True,
+            )  # fmt: skip
+            for group in _by_message(jobs):
+                siblings = await self._spool.lease_siblings(
+                    group[0], owner=self._owner, now=now, lease_s=self._lease_s
+                )
+                whole = [*group, *siblings]
+                self._begin(self._forwarding, self._send(whole), tuple(job.lease for job in whole))
+                began += 1
+        if self._judging.free > 0:
+            for leased in await self._spool.lease_deliveries(
+                owner=self._owner, now=now, lease_s=self._lease_s, limit=self._judging.free
+            ):
+                self._begin(self._judging, self._judge(leased), (leased.lease,))
+                began += 1
+        if self._acting.free > 0:
+            for job in await self._spool.lease_jobs(
+                owner=self._owner, now=now, lease_s=self._lease_s,
+                limit=self._acting.free, forward=False,
+            ):  # fmt: skip
+                self._begin(self._acting, self._act(job), (job.lease,))
+                began += 1
+        if self._following_up.free > 0:
+            for follow_up in await self._spool.lease_follow_ups(
+                owner=self._owner, now=now, lease_s=self._lease_s, limit=self._following_up.free
+            ):
+                self._begin(self._following_up, self._follow_up(follow_up), (follow_up.lease,))
+                began += 1
+            for stored in await self._spool.due_holds(now=now, limit=50):
+                await self._end_hold(stored)
+                began += 1
+        return began
+
+    def _begin(self, lane: _Lane, work: Awaitable[None], leases: tuple[str, ...]) -> None:
+        task = asyncio.ensure_future(work)
+        lane.running.add(task)
+        lane.leases[task] = leases
+
+        def ended(done: asyncio.Future[None]) -> None:
+            lane.running.discard(task)
+            lane.leases.pop(task, None)
+            self._nudge.set()
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error("work_crashed", error=repr(error))
+
+        task.add_done_callback(ended)
+
+    async def _sleep(self) -> None:
+        """Until work is announced, one of ours ends, or something falls due."""
+        now = self._now()
+        due = await self._spool.next_due(now=now)
+        wait_s = IDLE_S if due is None else min(IDLE_S, max(0.0, (due - now).total_seconds()))
+        if due is not None and due <= now and all(lane.free > 0 for lane in self._lanes):
+            wait_s = 0.05  # due but not to be had: another owner, or waiting for a sibling
+        announced = asyncio.ensure_future(self._spool.wait_for_work(max(wait_s, 0.01)))
+        nudged = asyncio.ensure_future(self._nudge.wait())
+        try:
+            await asyncio.wait({announced, nudged}, return_when=asyncio.FIRST_COMPLETED)
+            if announced.done():
+                announced.result()
+        finally:
+            for future in (announced, nudged):
+                if not future.done():
+                    future.cancel()
+            self._nudge.clear()
+
+    async def _renew_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            leases = [
+                token for lane in self._lanes for one in lane.leases.values() for token in one
+            ]
+            if not leases:
+                continue
+            try:
+                await self._spool.renew(leases, now=self._now(), lease_s=self._lease_s)
+            except StoreError as error:
+                log.warning("leases_not_renewed", error=str(error))
+
+
+def _by_message(jobs: Sequence[Job]) -> list[list[Job]]:
+    groups: dict[str, list[Job]] = {}
+    for job in jobs:
+        groups.setdefault(job.message_id, []).append(job)
+    return list(groups.values())
