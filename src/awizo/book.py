@@ -1,0 +1,69 @@
+"""Read the rule, host and carrier files and compile them into one book.
+
+In:  settings (which say where the files lie).
+Out: a Book for judging, replaced whole when a file changes.
+
+A file that does not compile is refused with its file, line, rule and words; the book that
+runs stays in force.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from awizo.errors import AwizoError
+from awizo.settings import Settings, config_text, rule_sources
+from awizo.triage.judge import Book
+from awizo.triage.references import compile_carriers, compile_hosts
+from awizo.triage.rules import RuleSource, compile_rules
+
+log = structlog.get_logger()
+
+
+def load_book(settings: Settings) -> Book:
+    """Compile what the files say.
+
+    Raises:
+        RuleError: A file does not compile.
+        SettingsError: A file cannot be read.
+    """
+    sources = rule_sources(settings)
+    return Book(
+        rules=compile_rules([RuleSource(path, text) for path, text in sources]),
+        hosts=compile_hosts(config_text(settings, "hosts.toml")),
+        carriers=compile_carriers(config_text(settings, "carriers.toml")),
+    )
+
+
+class BookKeeper:
+    """Holds the book in force; looks at the files again when told to."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen = self._stamp()
+        self.book = load_book(settings)
+
+    def refresh(self) -> bool:
+        """Compile anew if a file changed; a broken one keeps the old book in force."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return False
+        self._seen = stamp
+        try:
+            self.book = load_book(self._settings)
+        except AwizoError as error:
+            log.error("rules_refused", error=str(error))
+            return False
+        log.info("rules_reloaded")
+        return True
+
+    def _stamp(self) -> tuple[tuple[str, float], ...]:
+        stamps: list[tuple[str, float]] = []
+        for path, _ in rule_sources(self._settings):
+            try:
+                stamps.append((path, Path(path).stat().st_mtime))
+            except OSError:
+                stamps.append((path, 0.0))
+        return tuple(stamps)

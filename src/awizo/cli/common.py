@@ -1,0 +1,75 @@
+"""What every command shares: finding the settings, saying errors, showing tables.
+
+Errors of the user's making end with one line on standard error and exit code 1 (2 for wrong
+usage, as typer does); a fault of ours shows its trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from awizo.errors import AwizoError
+from awizo.settings import Settings, load_settings
+from awizo.telemetry.logging import configure_logging
+
+DEFAULT_CONFIG = Path("config/awizo.toml")
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help=f"Config file; default: {DEFAULT_CONFIG}, if there."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def read_settings(config: Path | None, *, log_level: str | None = None) -> Settings:
+    """The settings of this call, with logging set up to them."""
+    if config is None and DEFAULT_CONFIG.is_file():
+        config = DEFAULT_CONFIG
+    settings = load_settings(config)
+    configure_logging(log_level or settings.log.level, settings.log.format)
+    return settings
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """One clear line for failures that a person can mend."""
+    try:
+        yield
+    except AwizoError as error:
+        for line in str(error).splitlines() or [type(error).__name__]:
+            err.print(f"awizo: {line}", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+    except BrokenPipeError:
+        raise typer.Exit(1) from None
+
+
+def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
+    """Run a coroutine to its end; its number is the exit code."""
+    with plain_errors():
+        try:
+            code = asyncio.run(work())
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        if code:
+            raise typer.Exit(code)
+
+
+def print_json(value: Mapping[str, Any]) -> None:
+    """One object, one line, as UTF-8, whatever the terminal's width."""
+    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
