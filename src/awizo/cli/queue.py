@@ -252,7 +252,7 @@ async def _replay(settings: Any, stores: Stores, *, dry_run: bool, as_json: bool
             changed += 1
             if as_json:
                 print_json({"id": delivery.id, "was": delivery.kind, "would_be": kind,
-                            "confidence": round(explanation.judged.verdict.confidence, 4)})  # fmt: skip
+                            "confidence": explanation.shape()["confidence"]})  # fmt: skip
             else:
                 out.print(f"{delivery.id}  {delivery.kind} -> {kind}", markup=False)
             if not dry_run and delivery.state is not DeliveryState.SETTLED:
