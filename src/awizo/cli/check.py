@@ -1,0 +1,142 @@
+"""``awizo check``: settings, rules, store, smarthost, tokens, sender addresses; a line each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+from rich.text import Text
+
+from awizo.allegro.client import AllegroClients
+from awizo.book import load_book
+from awizo.cli.common import ConfigOption, JsonOption, out, print_json, read_settings, run, utc_now
+from awizo.errors import AwizoError, SettingsError
+from awizo.problems import described
+from awizo.settings import Settings
+from awizo.smarthost import Smarthosts
+from awizo.store import Stores, open_store
+
+
+def command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Look whether everything is set up; exit 1 on any failure."""
+
+    async def work() -> int:
+        failed = False
+        async for name, ok, words in checks(config):
+            failed = failed or not ok
+            if as_json:
+                print_json({"check": name, "ok": ok, "words": words})
+            else:
+                mark = Text("ok  ", "green") if ok else Text("FAIL", "red")
+                out.print(Text.assemble(mark, f" {name:<22} ", words), soft_wrap=True)
+        return 1 if failed else 0
+
+    run(work)
+
+
+Line = tuple[str, bool, str]
+
+
+async def checks(config: Path | None) -> AsyncIterator[Line]:
+    """Every check in turn: name, whether it is well, one line of words."""
+    try:
+        settings = read_settings(config, log_level="error")
+    except SettingsError as error:
+        yield "settings", False, str(error).replace("\n", "; ")
+        return
+    yield "settings", True, str(settings.config_file or "defaults and environment")
+
+    async def rules() -> str:
+        book = load_book(settings)
+        broken = book.rules.check_examples()
+        if broken:
+            raise SettingsError("; ".join(broken))
+        return "every rule compiles and holds its examples"
+
+    yield await _asked("rules", rules)
+    for name in ("default", *settings.smarthosts):
+        yield await _asked(f"smarthost {name}", lambda name=name: _smarthost(settings, name))
+    try:
+        stores = await open_store(settings.store)
+    except AwizoError as error:
+        yield "store", False, str(error)
+        return
+    try:
+        yield await _asked("store", lambda: _store(stores))
+        clients = AllegroClients(settings, stores.accounts, stores.memory, now=utc_now)
+        try:
+            for account in settings.account_names:
+                async for line in _account(settings, stores, clients, account):
+                    yield line
+        finally:
+            await clients.close()
+        for alert in await stores.spool.alerts():
+            yield "alert", False, f"{alert['cause']}: {alert['text']}"
+    finally:
+        await stores.close()
+
+
+async def _asked(name: str, check: Callable[[], Awaitable[str]]) -> Line:
+    try:
+        return name, True, await check()
+    except AwizoError as error:
+        return name, False, str(error).replace("\n", "; ")
+
+
+async def _smarthost(settings: Settings, name: str) -> str:
+    if not settings.smarthost_named(name).host:
+        raise SettingsError(
+            "smarthost.host is not set; name the seller's mail provider, e.g. smtp.example.pl"
+        )
+    smarthosts = Smarthosts(settings, now=utc_now, instance_id="check")
+    try:
+        return await smarthosts.check(name)
+    finally:
+        await smarthosts.close()
+
+
+async def _store(stores: Stores) -> str:
+    await stores.spool.probe()
+    counts = await stores.spool.counts()
+    waiting = sum(n for state, n in counts.by_state.items() if state != "settled")
+    return f"writable, {waiting} deliveries on their way"
+
+
+async def _account(
+    settings: Settings, stores: Stores, clients: AllegroClients, account: str
+) -> AsyncIterator[Line]:
+    label = f"account {account}"
+    record = await stores.accounts.get(account)
+    if record is None or record.tokens is None:
+        option = "" if account == "default" else f" --account {account}"
+        yield label, False, f"not connected; run 'awizo login{option}'"
+        return
+    if record.paused:
+        yield (
+            label,
+            False,
+            described(record.paused).words + " " + described(record.paused).next_step,
+        )
+        return
+
+    async def me() -> str:
+        client = clients.account(account)
+        seller = await client.me()
+        wanted = settings.account(account).login
+        if wanted and wanted != seller.login:
+            raise SettingsError(f"connected as {seller.login}, but {wanted} is set")
+        count = await stores.orders.count(account)
+        return f"connected as {seller.login}, {count} orders known"
+
+    yield await _asked(label, me)
+    status_mail = settings.policy.allegro_status_mail
+    yield (
+        f"{label} status mail",
+        True,
+        {
+            "on": "on: Allegro tells the buyer about each status",
+            "off": "off: the buyer is not told about statuses",
+            "unknown": "unknown: Allegro mails buyers about a status only if the seller switched "
+            "it on; look there, then set policy.allegro_status_mail",
+        }[status_mail],
+    )

@@ -1,0 +1,1 @@
+"""The demo: emulator, catching smarthost and Awizo on loopback; mails in, outcomes as a table."""
