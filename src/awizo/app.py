@@ -1,0 +1,350 @@
+"""Put the parts together, start them, stop them in reverse.
+
+In:  settings.
+Out: a running service: intake, worker, account keeper, panel.
+
+Nothing is decided here. Order of starting: store, rules, helpers, ways out, worker, panel,
+intake last, so that the first mail finds everything in place.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+import structlog
+
+from awizo.actions.add_link import AddLinkExecutor
+from awizo.actions.add_shipment import AddShipmentExecutor
+from awizo.actions.set_fulfillment import SetFulfillmentExecutor
+from awizo.actions.upload_invoice import UploadInvoiceExecutor
+from awizo.allegro.client import AllegroClients
+from awizo.allegro.conversations import Conversations
+from awizo.book import BookKeeper
+from awizo.documents import Inspector
+from awizo.errors import AwizoError, SettingsError, StoreError
+from awizo.intake.listener import Intake
+from awizo.model import AddLink, AddShipment, SetFulfillment, UploadInvoice
+from awizo.operations import Operations
+from awizo.orders.sync import OrderSync
+from awizo.panel.server import PanelServer
+from awizo.settings import Settings
+from awizo.smarthost import Smarthosts, refuse_own_listener
+from awizo.spool.ids import new_id as make_id
+from awizo.spool.port import Ending, StoredDelivery
+from awizo.store import Stores, open_store
+from awizo.telemetry import metrics
+from awizo.telemetry.health import Health
+from awizo.worker.accounts import AccountKeeper
+from awizo.worker.alerts import Alerts
+from awizo.worker.execute import Execution
+from awizo.worker.follow_up import FollowUps
+from awizo.worker.loop import Worker
+from awizo.worker.outbox import Outbox
+from awizo.worker.schedule import when_hold_is_over
+from awizo.worker.triage import Surroundings, Triage
+
+log = structlog.get_logger()
+
+HOUSEKEEPING_S = 5.0
+PURGE_EVERY_S = 3600.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where it listens."""
+
+    smtp: tuple[str, ...]
+    panel: str | None
+
+
+class App:
+    """One service in one event loop.
+
+    Args:
+        transport: Takes the place of the network towards Allegro, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self.transport = transport
+        self.instance_id = secrets.token_hex(8)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{self.instance_id}"
+        self.health = Health()
+        self.bound: Bound | None = None
+        self._stack: list[tuple[str, Callable[[], object]]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._crashed = asyncio.Event()
+
+    def new_id(self) -> str:
+        return make_id(self.now(), secrets.token_bytes(10))
+
+    async def start(self) -> Bound:
+        """Start everything; what was started is stopped again when a later part fails.
+
+        Raises:
+            SettingsError: The settings cannot be served; the text says what to set.
+        """
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> Bound:
+        settings = self.settings
+        if not settings.smarthost.host:
+            raise SettingsError(
+                "smarthost.host is not set: name the seller's mail provider in the config file, "
+                "or in AWIZO_SMARTHOST__HOST"
+            )
+        books = BookKeeper(settings)
+        smarthosts = Smarthosts(settings, now=self.now, instance_id=self.instance_id)
+        self._on_stop("smarthosts", smarthosts.close)
+        stores = await open_store(settings.store)
+        self._on_stop("store", stores.close)
+        self.stores = stores
+        if settings.store.url.startswith("sqlite"):
+            taken_back = await stores.spool.take_back_leases()
+            if taken_back:
+                log.info("leases_taken_back", count=taken_back)
+        inspector = Inspector(settings.documents)
+        await inspector.start()
+        self._on_stop("documents", inspector.close)
+        clients = AllegroClients(
+            settings, stores.accounts, stores.memory, now=self.now, transport=self.transport
+        )
+        self._on_stop("allegro", clients.close)
+
+        hostname = settings.intake.hostname or socket.gethostname()
+        outbox = Outbox(spool=stores.spool, now=self.now, new_id=self.new_id)
+
+        async def send_mail(content: bytes, sender: str, recipients: tuple[str, ...]) -> None:
+            await outbox.put(content, reverse_path=sender, recipients=recipients)
+
+        alerts = Alerts(
+            settings=settings.alerts, spool=stores.spool, now=self.now, send_mail=send_mail
+        )
+        conversations = Conversations(clients, stores.memory, now=self.now)
+        keeper = AccountKeeper(
+            settings=settings,
+            accounts=stores.accounts,
+            memory=stores.memory,
+            index=stores.orders,
+            clients=clients,
+            sync=lambda name: OrderSync(stores.orders, clients.account(name), settings.allegro),
+            conversations=conversations,
+            alerts=alerts,
+            now=self.now,
+        )
+        triage = Triage(
+            settings=settings,
+            spool=stores.spool,
+            orders=stores.orders,
+            inspector=inspector,
+            book=lambda: books.book,
+            around=Surroundings(
+                connected=keeper.connected,
+                sync=keeper.sync,
+                first_sync_running=keeper.first_sync_running,
+                refused_link_hosts=keeper.refused_link_hosts,
+                integrated_carriers=keeper.integrated_carriers,
+                conversation=keeper.conversation,
+            ),
+            alerts=alerts,
+            now=self.now,
+        )
+        execution = Execution(
+            settings=settings,
+            spool=stores.spool,
+            orders=stores.orders,
+            ledger=stores.ledger,
+            memory=stores.memory,
+            inspector=inspector,
+            clients=clients,
+            smarthosts=smarthosts,
+            executors={
+                UploadInvoice: UploadInvoiceExecutor(),
+                AddLink: AddLinkExecutor(),
+                SetFulfillment: SetFulfillmentExecutor(),
+                AddShipment: AddShipmentExecutor(),
+            },
+            alerts=alerts,
+            outbox=outbox,
+            hostname=hostname,
+            now=self.now,
+            jitter=lambda: random.uniform(-1, 1),
+            new_id=self.new_id,
+        )
+        follow_ups = FollowUps(
+            settings=settings,
+            spool=stores.spool,
+            ledger=stores.ledger,
+            clients=clients,
+            conversations=conversations,
+            alerts=alerts,
+            now=self.now,
+        )
+
+        async def end_hold(stored: StoredDelivery) -> None:
+            def decide(delivery: object, jobs: Sequence[object]) -> Ending:
+                return when_hold_is_over(stored.delivery, stored.jobs)
+
+            await stores.spool.change(stored.delivery.id, now=self.now(), decide=decide)
+            log.warning("hold_expired", delivery_id=stored.delivery.id)
+
+        worker = Worker(
+            settings=settings,
+            spool=stores.spool,
+            owner=self.owner,
+            judge=triage.handle,
+            act=execution.act,
+            send=execution.send,
+            follow_up=follow_ups.handle,
+            end_hold=end_hold,
+            now=self.now,
+        )
+        self._begin("worker", worker.run())
+        self._on_stop("worker", lambda: self._stop_worker(worker))
+        self._begin("accounts", keeper.run())
+        self._begin("housekeeping", self._keep_house(stores, books))
+
+        panel_at: str | None = None
+        if settings.panel.enabled:
+            panel = PanelServer(
+                settings=settings,
+                stores=stores,
+                operations=Operations(spool=stores.spool, now=self.now, actor="panel"),
+                health=self.health,
+                now=self.now,
+            )
+            panel_at = await panel.start()
+            self._on_stop("panel", panel.close)
+
+        intake = Intake(
+            settings,
+            stores.spool,
+            now=self.now,
+            instance_id=self.instance_id,
+            new_id=self.new_id,
+        )
+        bound = await intake.start()
+        self._on_stop("intake", lambda: intake.drain(settings.intake.drain_s))
+        refuse_own_listener(settings, bound)
+
+        async def intake_open() -> None:
+            if not intake.is_open:
+                raise StoreError("intake is closed")
+
+        self.health.add("store", stores.spool.probe)
+        self.health.add("intake", intake_open)
+        self.bound = Bound(smtp=tuple(str(address) for address in bound), panel=panel_at)
+        self.intake = intake
+        self.books = books
+        log.info(
+            "listening",
+            smtp=list(self.bound.smtp),
+            panel=panel_at,
+            mode=settings.mode,
+            instance=self.instance_id,
+        )
+        return self.bound
+
+    async def wait(self, stopping: asyncio.Event) -> None:
+        """Return when *stopping* is set, or raise when a part ended that must not end."""
+        stop = asyncio.ensure_future(stopping.wait())
+        crashed = asyncio.ensure_future(self._crashed.wait())
+        await asyncio.wait({stop, crashed}, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        crashed.cancel()
+        for task in self._tasks:
+            if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def stop(self) -> None:
+        """Stop every part, the last started first; each gets its chance."""
+        for name, close in reversed(self._stack):
+            try:
+                result = close()
+                if asyncio.iscoroutine(result):
+                    await result
+            except Exception:
+                log.exception("stop_failed", part=name)
+        self._stack.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        log.info("stopped")
+
+    def reload(self) -> None:
+        """Look at the rule files and certificates again (SIGHUP)."""
+        if hasattr(self, "books"):
+            self.books.refresh()
+        if hasattr(self, "intake"):
+            self.intake.reload_tls()
+
+    # -- parts ---------------------------------------------------------------------------------
+
+    def _on_stop(self, name: str, close: Callable[[], object]) -> None:
+        self._stack.append((name, close))
+
+    def _begin(self, name: str, work: object) -> None:
+        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+
+        def ended(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and done.exception() is not None:
+                log.error("part_crashed", part=name, error=repr(done.exception()))
+                self._crashed.set()
+
+        task.add_done_callback(ended)
+        self._tasks.append(task)
+
+    async def _stop_worker(self, worker: Worker) -> None:
+        worker.stop()
+        await worker.drain(self.settings.intake.drain_s)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep_house(self, stores: Stores, books: BookKeeper) -> None:
+        """Metrics, changed rule files, retention."""
+        operations = Operations(spool=stores.spool, now=self.now, actor="awizo")
+        purge_due = self.now()
+        while True:
+            try:
+                await asyncio.to_thread(books.refresh)
+                counts = await stores.spool.counts()
+                for state, count in counts.by_state.items():
+                    metrics.DELIVERIES.labels(state=state).set(count)
+                oldest = counts.oldest_unsettled_at
+                age_s = 0.0 if oldest is None else (self.now() - oldest).total_seconds()
+                metrics.OLDEST_UNSETTLED_SECONDS.set(max(0.0, age_s))
+                if self.now() >= purge_due:
+                    contents, records = await operations.purge(self.settings.retention)
+                    if contents or records:
+                        log.info("purged", contents=contents, records=records)
+                    purge_due = datetime.fromtimestamp(
+                        self.now().timestamp() + PURGE_EVERY_S, tz=UTC
+                    )
+            except AwizoError as error:
+                log.warning("housekeeping_failed", error=str(error))
+            await asyncio.sleep(HOUSEKEEPING_S)

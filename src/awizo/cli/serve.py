@@ -1,0 +1,33 @@
+"""``awizo serve``: run the proxy, the worker and the panel until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from awizo.app import App
+from awizo.cli.common import ConfigOption, read_settings, run
+
+log = structlog.get_logger()
+
+
+def command(config: ConfigOption = None) -> None:
+    """Run the proxy, the worker and the panel. SIGTERM ends it cleanly."""
+
+    async def work() -> None:
+        settings = read_settings(config)
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        app = App(settings)
+        loop.add_signal_handler(signal.SIGHUP, app.reload)
+        await app.start()
+        try:
+            await app.wait(stopping)
+        finally:
+            await app.stop()
+
+    run(work)

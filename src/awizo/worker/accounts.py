@@ -1,0 +1,188 @@
+"""Keep every connected account fresh: its orders, its tokens, its sender addresses.
+
+In:  the accounts of the settings, the Allegro client, the order index.
+Out: an index that is at most ``allegro.sync_interval_s`` old, tokens that never run out, and
+     answers to what triage asks about the world.
+
+One task per account; a mail that waits for its order asks for a sync of its own, and all
+that wait at the same time share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from awizo.allegro.client import AllegroClients
+from awizo.allegro.conversations import Conversations
+from awizo.allegro.ports import Accounts, Memory
+from awizo.allegro.senders import unregistered_senders
+from awizo.errors import ActionError, AwizoError
+from awizo.model import ConversationEvidence, Order
+from awizo.orders.port import OrderIndex
+from awizo.orders.sync import OrderSync
+from awizo.settings import Settings
+from awizo.telemetry import metrics
+from awizo.worker.alerts import Alerts
+
+log = structlog.get_logger()
+
+CONNECTION_CHECK_S = 5.0  # how soon a fresh 'awizo login' is noticed
+SYNC_ON_DEMAND_S = 20.0  # a mail waits no longer for a sync it asked for
+CONVERSATION_S = 5.0  # nor for the Message Center
+INTEGRATED_S = 5.0
+DEMAND_PAUSE_S = 1.0  # demands closer together share one sync
+
+
+class AccountKeeper:
+    """Runs one task per account; answers for :class:`awizo.worker.triage.Surroundings`."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        accounts: Accounts,
+        memory: Memory,
+        index: OrderIndex,
+        clients: AllegroClients,
+        sync: Callable[[str], OrderSync],
+        conversations: Conversations,
+        alerts: Alerts,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._settings = settings
+        self._accounts = accounts
+        self._memory = memory
+        self._index = index
+        self._clients = clients
+        self._sync_of = sync
+        self._conversations = conversations
+        self._alerts = alerts
+        self._now = now
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._synced_at: dict[str, datetime] = {}
+        self._senders_seen: set[tuple[str, str]] = set()
+
+    async def run(self) -> None:
+        """Keep all accounts until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name in self._settings.account_names:
+                group.create_task(self._keep(name))
+
+    async def _keep(self, name: str) -> None:
+        with structlog.contextvars.bound_contextvars(account=name):
+            while True:
+                wait_s = CONNECTION_CHECK_S
+                try:
+                    if await self.connected(name):
+                        await self._keep_once(name)
+                        wait_s = self._settings.allegro.sync_interval_s
+                except ActionError as error:
+                    log.info("sync_deferred", code=error.code, status=error.status)
+                    wait_s = self._settings.allegro.sync_interval_s
+                except AwizoError as error:
+                    log.warning("sync_failed", error=str(error))
+                except Exception:
+                    log.exception("sync_crashed")
+                await asyncio.sleep(wait_s)
+
+    async def _keep_once(self, name: str) -> None:
+        await self._clients.account(name).keep_fresh()
+        await self._alerts.clear("account_not_connected", account=name)
+        state = await self._index.sync_state(name)
+        sync = self._sync_of(name)
+        if not state.first_sync_done:
+            async with self._lock(name):
+                await sync.begin(name, self._now())
+            await sync.first_sync(name, self._now())
+            log.info("first_sync_done", orders=await self._index.count(name))
+        async with self._lock(name):
+            await sync.sync_events(name, self._now())
+            await sync.reread_incomplete(name, self._now())
+            self._synced_at[name] = self._now()
+        metrics.ORDERS_INDEXED.labels(account=name).set(await self._index.count(name))
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    # -- what triage asks ----------------------------------------------------------------------
+
+    async def connected(self, name: str) -> bool:
+        """Has tokens, even if they must be renewed by a person: its actions wait then."""
+        record = await self._accounts.get(name)
+        return record is not None and record.tokens is not None
+
+    async def sync(self, names: Sequence[str]) -> None:
+        """Bring the index of these accounts up to date; gives up quietly after a while."""
+        asked_at = self._now()
+        try:
+            async with asyncio.timeout(SYNC_ON_DEMAND_S):
+                for name in names:
+                    await self._sync_for(name, asked_at)
+        except TimeoutError:
+            log.info("sync_on_demand_late")
+
+    async def _sync_for(self, name: str, asked_at: datetime) -> None:
+        if not await self.connected(name):
+            return
+        async with self._lock(name):
+            last = self._synced_at.get(name)
+            if last is not None and asked_at - last < timedelta(seconds=DEMAND_PAUSE_S):
+                return  # somebody's sync has just seen all that there was to see
+            try:
+                sync = self._sync_of(name)
+                await sync.sync_events(name, self._now())
+                await sync.reread_incomplete(name, self._now())
+                self._synced_at[name] = self._now()
+            except ActionError as error:
+                log.info("sync_deferred", code=error.code, account=name)
+
+    async def first_sync_running(self, name: str) -> bool:
+        if not await self.connected(name):
+            return False
+        return not (await self._index.sync_state(name)).first_sync_done
+
+    async def refused_link_hosts(self, name: str) -> frozenset[str]:
+        known = await self._memory.recall(name, "refused_link_hosts", now=self._now())
+        return frozenset(known or ())
+
+    async def integrated_carriers(
+        self, name: str, carriers: Sequence[str]
+    ) -> frozenset[str] | None:
+        """Those of *carriers* that Allegro tracks, learnt from it; ``None`` when it is silent."""
+        tracked: set[str] = set()
+        try:
+            async with asyncio.timeout(INTEGRATED_S):
+                for carrier in carriers:
+                    if carrier != "OTHER" and await self._clients.account(name).trackable(carrier):
+                        tracked.add(carrier)
+        except (TimeoutError, ActionError):
+            return None
+        return frozenset(tracked)
+
+    async def conversation(self, order: Order) -> ConversationEvidence | None:
+        if not self._settings.allegro.messaging or not order.buyer_login:
+            return None
+        try:
+            async with asyncio.timeout(CONVERSATION_S):
+                return await self._conversations.buyer_wrote(order)
+        except TimeoutError:
+            return None
+
+    async def check_sender(self, name: str, address: str) -> bool:
+        """Whether Allegro knows this From address; asked once, warned about once."""
+        seen = (name, address.lower())
+        if seen in self._senders_seen or not await self.connected(name):
+            return True
+        self._senders_seen.add(seen)
+        try:
+            unknown = await unregistered_senders(self._clients.account(name), [address])
+        except ActionError:
+            self._senders_seen.discard(seen)
+            return True
+        if unknown:
+            await self._alerts.raise_("sender_unknown", account=name)
+        return not unknown
