@@ -43,6 +43,28 @@ ALERTS = Gauge("awizo_alerts", "Standing alerts by cause.", ("cause",), registry
 ORDERS_INDEXED = Gauge(
     "awizo_orders_indexed", "Orders in the local index.", ("account",), registry=REGISTRY
 )
+MAILS_RECEIVED = Counter(
+    "awizo_mails_received",
+    "Mails read to their end: accepted, or why not.",
+    ("outcome",),
+    registry=REGISTRY,
+)
+ACCEPT_SECONDS = Histogram(
+    "awizo_accept_seconds",
+    "Time from the final dot of a mail to its reply.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+    registry=REGISTRY,
+)
+SMTP_CONNECTIONS = Gauge("awizo_smtp_connections", "Open connections of shops.", registry=REGISTRY)
+SMTP_REFUSALS = Counter(
+    "awizo_smtp_refusals",
+    "Replies of 4xx and 5xx by code and enhanced code.",
+    ("reply",),
+    registry=REGISTRY,
+)
+SMTP_LOGINS = Counter(
+    "awizo_smtp_logins", "Log-ins of shops: right, wrong.", ("outcome",), registry=REGISTRY
+)
 
 
 def exposition() -> bytes:

@@ -1,0 +1,148 @@
+"""Take a received message into the spool, and say so only when it is durable.
+
+In:  what the session gathered: sender, recipients, route, client, content.
+Out: the reply to the final dot.
+
+250 is a promise: it is given after ``Spool.accept`` has returned, and nothing can fail behind
+it. An error of ours is 451 without its text. Who may send, and what the protocol asks for, is
+settled before; what becomes of the mail is decided later, by the worker.
+"""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from awizo.errors import StorageFull, StoreError
+from awizo.intake import replies
+from awizo.intake.body import Body
+from awizo.intake.loops import LoopGuard
+from awizo.intake.paths import Sender
+from awizo.intake.replies import Reply
+from awizo.intake.routes import RouteChoice
+from awizo.intake.store_watch import StoreWatch
+from awizo.model import Client, DeliveryState, Envelope, Recipient
+from awizo.settings import Settings
+from awizo.spool.port import NewDelivery, NewMessage, Spool
+from awizo.telemetry import metrics
+from awizo.triage.addresses import is_buyer
+
+log = structlog.get_logger()
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A whole message as it came over the wire."""
+
+    sender: Sender
+    recipients: tuple[Recipient, ...]
+    route: RouteChoice
+    client: Client
+    body: Body
+    message_id: str | None
+
+
+class Handler:
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        *,
+        now: Callable[[], datetime],
+        new_id: Callable[[], str],
+        watch: StoreWatch,
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._now = now
+        self._new_id = new_id
+        self._watch = watch
+        self._loops = LoopGuard(spool)
+
+    async def accept(self, received: Received) -> Reply:
+        """Store a message with its deliveries; never raises but for cancellation."""
+        started = time.perf_counter()
+        try:
+            reply, outcome = await self._accept(received)
+        except StorageFull:
+            reply, outcome = replies.STORAGE_FULL, "storage_full"
+            log.error("mail_not_accepted", reason="storage_full")
+        except StoreError as error:
+            self._watch.failed()
+            reply, outcome = replies.ERROR_OF_OURS, "store_error"
+            log.error("mail_not_accepted", reason="store_error", error=type(error).__name__)
+        except OSError as error:
+            full = error.errno in _NO_ROOM
+            reply = replies.STORAGE_FULL if full else replies.ERROR_OF_OURS
+            outcome = "storage_full" if full else "disk_error"
+            log.error("mail_not_accepted", reason=outcome, errno=error.errno)
+        except Exception:
+            reply, outcome = replies.ERROR_OF_OURS, "error"
+            log.exception("mail_not_accepted", reason="error")
+        finally:
+            received.body.drop()
+        metrics.MAILS_RECEIVED.labels(outcome).inc()
+        metrics.ACCEPT_SECONDS.observe(time.perf_counter() - started)
+        return reply
+
+    async def _accept(self, received: Received) -> tuple[Reply, str]:
+        body, route = received.body, received.route
+        if body.failure is not None:
+            raise body.failure
+        now = self._now()
+        content = body.file()
+        sha256 = body.sha256
+        addresses = tuple(recipient.address for recipient in received.recipients)
+        circling = await self._loops.circling(sha256, addresses, now=now)
+        message = NewMessage(
+            id=self._new_id(),
+            envelope=Envelope(
+                reverse_path=received.sender.address,
+                recipients=received.recipients,
+                client=received.client,
+                received_at=now,
+                body=received.sender.body,
+                smtputf8=received.sender.smtputf8,
+                ret=received.sender.ret,
+                envid=received.sender.envid,
+            ),
+            route=route.name,
+            smarthost=route.smarthost,
+            accounts=route.accounts,
+            policy=route.policy,
+            size_bytes=body.size_bytes,
+            sha256=sha256,
+            message_id=received.message_id,
+            deliveries=tuple(
+                self._delivery(index, address, circling=address in circling)
+                for index, address in enumerate(addresses)
+            ),
+        )
+        await self._spool.accept(message, content)
+        log.info(
+            "mail_accepted",
+            message_id=message.id,
+            size_bytes=message.size_bytes,
+            recipients=len(addresses),
+            route=route.name,
+            client=received.client.address,
+        )
+        if circling:
+            log.warning("mail_held", message_id=message.id, problem="loop", count=len(circling))
+        return replies.queued(message.id), "accepted"
+
+    def _delivery(self, index: int, address: str, *, circling: bool) -> NewDelivery:
+        return NewDelivery(
+            id=self._new_id(),
+            recipient_index=index,
+            to_buyer=is_buyer(address, self._settings.allegro.buyer_domains),
+            state=DeliveryState.HELD if circling else DeliveryState.RECEIVED,
+            problem="loop" if circling else None,
+        )

@@ -1,0 +1,403 @@
+"""The listener: sockets opened, connections let in, everything closed in order.
+
+In:  settings, the spool.
+Out: mails in the spool.
+
+It does not start where it would be an open relay. Connections are accepted by a loop of our
+own, so that a balancer's PROXY header is read before TLS begins, and one too many costs a line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import structlog
+
+from awizo.errors import SettingsError
+from awizo.intake import replies
+from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.handler import Handler
+from awizo.intake.limits import Connections, Space
+from awizo.intake.proxy import is_in, networks, parsed_address, read_proxy_header
+from awizo.intake.replies import Reply
+from awizo.intake.session import HANDSHAKE_TIMEOUT_S, SmtpSession, Surroundings
+from awizo.intake.store_watch import StoreWatch
+from awizo.intake.tls import CERT_NAME, KEY_NAME, Certificate, make_self_signed
+from awizo.settings import Settings, is_loopback
+from awizo.spool.port import Spool
+from awizo.telemetry import metrics
+
+log = structlog.get_logger()
+
+BACKLOG = 511
+ACCEPTS_AT_ONCE = 64
+OUT_OF_FILES_PAUSE_S = 1.0
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """An address that is listened on."""
+
+    host: str
+    port: int
+    implicit_tls: bool = False
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(slots=True)
+class _Listening:
+    sock: socket.socket
+    bound: Bound
+
+
+class Intake:
+    """The SMTP server of the house.
+
+    Args:
+        instance_id: Ends the greeting; a next hop that greets with it is ourselves.
+        new_id: Gives names for messages and deliveries.
+        on_health: Told ``False`` when the store stops taking mail, ``True`` when it does again.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        spool: Spool,
+        *,
+        now: Callable[[], datetime],
+        instance_id: str,
+        new_id: Callable[[], str],
+        on_health: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._spool = spool
+        self._now = now
+        self._instance_id = instance_id
+        self._new_id = new_id
+        self._on_health = on_health
+        self._listening: list[_Listening] = []
+        self._sessions: set[SmtpSession] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._certificate: Certificate | None = None
+        self._watch: StoreWatch | None = None
+        self._closing = False
+
+    # -- start and end ---------------------------------------------------------------------------
+
+    async def start(
+        self, *, sockets: Sequence[socket.socket] | None = None, reuse_port: bool = False
+    ) -> list[Bound]:
+        """Listen; returns the addresses.
+
+        Args:
+            sockets: Bound ones to use in place of the settings' host and port, for the
+                plain port (with STARTTLS).
+            reuse_port: Let other processes listen on the same port (SO_REUSEPORT).
+
+        Raises:
+            SettingsError: It would be an open relay, an address cannot be had, a certificate
+                cannot be used. The text says what to set.
+        """
+        settings, intake = self._settings, self._settings.intake
+        allowed = networks("allow_networks", intake.allow_networks)
+        self._proxies = networks("proxy_protocol_from", intake.proxy_protocol_from)
+        xclient_from = networks("xclient_from", intake.xclient_from)
+        hostname = intake.hostname or socket.getfqdn()
+        folder = store_folder(settings)
+        self._certificate = _certificate(settings, folder, hostname, self._now())
+        refuse_open_relay(settings, has_tls=self._certificate is not None)
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._connections = Connections(
+            in_all=intake.max_connections, per_address=intake.max_connections_per_address
+        )
+        self._watch = StoreWatch(self._spool, on_change=self._on_health)
+        self._allowed = allowed
+        self._around = Surroundings(
+            settings=settings,
+            greeting=f"220 {hostname} ESMTP Awizo {self._instance_id}",
+            hostname=hostname,
+            handler=Handler(
+                settings, self._spool, now=self._now, new_id=self._new_id, watch=self._watch
+            ),
+            watch=self._watch,
+            space=Space(
+                folder,
+                min_free_bytes=intake.min_free_bytes,
+                min_free_inodes=intake.min_free_inodes,
+                clock=loop.time,
+            ),
+            connections=self._connections,
+            passwords=Passwords(intake.users, cache_s=intake.auth_cache_s, clock=loop.time),
+            delays=FailureDelays(first_s=intake.auth_fail_delay_s, clock=loop.time),
+            certificate=self._certificate,
+            allowed=allowed,
+            xclient_from=xclient_from,
+            body_folder=folder if folder is not None and folder.is_dir() else None,
+        )
+        try:
+            for sock in sockets or _bound_sockets(intake.host, intake.port, reuse_port):
+                self._listen(sock, implicit_tls=False)
+            if intake.implicit_tls_port is not None:
+                for sock in _bound_sockets(intake.host, intake.implicit_tls_port, reuse_port):
+                    self._listen(sock, implicit_tls=True)
+        except BaseException:
+            self._stop_listening()
+            raise
+        return self.bound
+
+    def _listen(self, sock: socket.socket, *, implicit_tls: bool) -> None:
+        sock.setblocking(False)
+        sock.listen(BACKLOG)
+        name = sock.getsockname()
+        listening = _Listening(sock, Bound(name[0], name[1], implicit_tls))
+        self._listening.append(listening)
+        self._loop.add_reader(sock.fileno(), self._accept, listening)
+
+    @property
+    def bound(self) -> list[Bound]:
+        return [listening.bound for listening in self._listening]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a mail that comes now would be taken, as far as is known."""
+        return bool(self._listening) and self._watch is not None and not self._watch.sick
+
+    def reload_tls(self) -> bool:
+        """Look whether the certificate has changed; handshakes do so by themselves too."""
+        return self._certificate is not None and self._certificate.reload()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Stop listening, let mails on their way finish, tell the others 421, then cut off."""
+        self._closing = True
+        for listening in self._listening:
+            self._accept(listening)  # those that wait hear 421 instead of a reset
+        self._stop_listening()
+        for session in tuple(self._sessions):
+            session.ask_to_leave()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        await self._cut_off()
+
+    async def close(self) -> None:
+        """Stop at once; what got no 250 is not taken."""
+        self._closing = True
+        self._stop_listening()
+        await self._cut_off()
+
+    def _stop_listening(self) -> None:
+        for listening in self._listening:
+            self._loop.remove_reader(listening.sock.fileno())
+            listening.sock.close()
+        self._listening.clear()
+
+    async def _cut_off(self) -> None:
+        for session in tuple(self._sessions):
+            session.abort()
+        # A mail that is being stored right now is stored or not; nobody is told any more.
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._watch is not None:
+            await self._watch.close()
+
+    # -- connections -----------------------------------------------------------------------------
+
+    def _accept(self, listening: _Listening) -> None:
+        for _ in range(ACCEPTS_AT_ONCE):
+            try:
+                sock, address = listening.sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:
+                if error.errno not in _OUT_OF_FILES:
+                    raise
+                log.error("out_of_files", pause_s=OUT_OF_FILES_PAUSE_S)
+                self._loop.remove_reader(listening.sock.fileno())
+                self._loop.call_later(OUT_OF_FILES_PAUSE_S, self._accept_again, listening)
+                return
+            sock.setblocking(False)
+            task = self._loop.create_task(self._serve(sock, address[0], listening.bound))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _accept_again(self, listening: _Listening) -> None:
+        if listening in self._listening:
+            self._loop.add_reader(listening.sock.fileno(), self._accept, listening)
+
+    async def _serve(self, sock: socket.socket, peer: str, bound: Bound) -> None:
+        """One connection from its first byte to its last."""
+        if self._connections.full:
+            with contextlib.closing(sock), contextlib.suppress(OSError):
+                if not bound.implicit_tls:
+                    sock.send(replies.TOO_MANY_CONNECTIONS.text.encode() + b"\r\n")
+            return
+        self._connections.opened()
+        metrics.SMTP_CONNECTIONS.inc()
+        try:
+            client: str | None = _plain(peer)
+            if is_in(peer, self._proxies):
+                proxied = await read_proxy_header(sock)
+                if proxied is None:
+                    log.warning("proxy_header_refused", peer=peer)
+                    return
+                client = proxied.address
+            with self._counted(client or peer) as admitted:
+                await self._converse(sock, bound, _plain(peer), client, admitted)
+        except (TimeoutError, OSError) as error:  # a handshake that came to nothing
+            log.info("connection_failed", client=peer, error=type(error).__name__)
+        except Exception:
+            log.exception("connection_failed", client=peer)
+        finally:
+            sock.close()
+            self._connections.closed()
+            metrics.SMTP_CONNECTIONS.dec()
+
+    async def _converse(
+        self, sock: socket.socket, bound: Bound, peer: str, client: str | None, admitted: bool
+    ) -> None:
+        context = None
+        if bound.implicit_tls and self._certificate is not None:
+            context = self._certificate.context()
+        _, session = await self._loop.connect_accepted_socket(
+            lambda: SmtpSession(self._around, peer=peer, client=client, tls=context is not None),
+            sock,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT_S,
+        )
+        self._sessions.add(session)
+        try:
+            await session.run(self._refusal(admitted=admitted))
+        finally:
+            self._sessions.discard(session)
+
+    def _refusal(self, *, admitted: bool) -> Reply | None:
+        if self._closing:
+            return replies.CLOSING
+        if not admitted:
+            return replies.TOO_MANY_CONNECTIONS
+        if self._watch is not None and self._watch.sick:
+            return replies.STORE_SICK
+        return None
+
+    @contextlib.contextmanager
+    def _counted(self, address: str) -> Iterator[bool]:
+        """Count a stranger's connection for its address; yields whether there is room."""
+        ip = parsed_address(address)
+        if (ip is not None and ip.is_loopback) or is_in(address, self._allowed):
+            yield True
+        elif not self._connections.take(address):
+            yield False
+        else:
+            try:
+                yield True
+            finally:
+                self._connections.give_back(address)
+
+
+# --- what is checked before anything is opened --------------------------------------------------
+
+
+def refuse_open_relay(settings: Settings, *, has_tls: bool) -> None:
+    """Raise SettingsError where strangers could send, or nobody at all could."""
+    intake = settings.intake
+    if is_loopback(intake.host):
+        return
+    logs_in = bool(intake.users) and (has_tls or intake.allow_plaintext_auth)
+    if logs_in or intake.allow_networks:
+        if intake.users and not has_tls and intake.allow_plaintext_auth:
+            log.warning("passwords_readable", setting="intake.allow_plaintext_auth")
+        return
+    raise SettingsError(
+        f"intake.host {intake.host} can be reached from other machines, and nothing says who may "
+        "send. Set one of: [intake.users.NAME] with a password, and tls_cert_file with "
+        "tls_key_file or tls_self_signed = true; or allow_networks with the addresses of your "
+        "shops; or host = 127.0.0.1"
+    )
+
+
+def store_folder(settings: Settings) -> Path | None:
+    """Where an embedded store lies; ``None`` with a database elsewhere."""
+    url = settings.store.url
+    return Path(url.removeprefix("sqlite:///")).parent if url.startswith("sqlite:///") else None
+
+
+def _certificate(
+    settings: Settings, folder: Path | None, hostname: str, now: datetime
+) -> Certificate | None:
+    intake = settings.intake
+    cert_file, key_file = intake.tls_cert_file, intake.tls_key_file
+    if intake.tls_self_signed:
+        place = folder or Path("var")
+        cert_file = cert_file or place / CERT_NAME
+        key_file = key_file or place / KEY_NAME
+        make_self_signed(cert_file, key_file, hostname=hostname, now=now)
+    if cert_file is None and key_file is None:
+        if intake.implicit_tls_port is not None:
+            raise SettingsError(
+                "intake.implicit_tls_port needs a certificate: set tls_cert_file and "
+                "tls_key_file, or tls_self_signed = true"
+            )
+        return None
+    if cert_file is None or key_file is None:
+        raise SettingsError("intake.tls_cert_file and tls_key_file are set together or not at all")
+    certificate = Certificate(cert_file, key_file)
+    log.info("certificate_in_use", sha256=certificate.fingerprint, made=intake.tls_self_signed)
+    return certificate
+
+
+def _bound_sockets(host: str, port: int, reuse_port: bool) -> list[socket.socket]:
+    """A socket for each address of *host*; with port 0 all on the same free one."""
+    try:
+        found = socket.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as error:
+        raise SettingsError(f"intake.host {host}: {error.strerror}") from None
+    sockets: list[socket.socket] = []
+    failures: list[OSError] = []
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            sock = socket.socket(family, kind, protocol)
+        except OSError as error:  # IPv6 is switched off
+            failures.append(error)
+            continue
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if reuse_port:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            chosen = port or (sockets[0].getsockname()[1] if sockets else 0)
+            sock.bind((address[0], chosen, *address[2:]))
+        except OSError as error:
+            sock.close()
+            failures.append(error)
+            continue
+        sockets.append(sock)
+    if not sockets or any(error.errno == errno.EADDRINUSE for error in failures):
+        for sock in sockets:
+            sock.close()
+        reason = failures[0].strerror if failures else "no address"
+        raise SettingsError(
+            f"intake: cannot listen on {host}:{port}: {reason}; "
+            "set intake.host and intake.port to an address that is free"
+        )
+    return sockets
+
+
+def _plain(address: str) -> str:
+    ip = parsed_address(address)
+    return address if ip is None else str(ip)

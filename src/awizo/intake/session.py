@@ -1,0 +1,667 @@
+"""One SMTP conversation: a hardened subclass of aiosmtpd's ``SMTP``.
+
+In:  the bytes of one connection, who it comes from, the settings.
+Out: replies; whole messages for the handler.
+
+From aiosmtpd come the protocol class with its flow control, its table of ``smtp_*`` methods and
+its parser of PROXY headers. What it does otherwise than a server on the open network must is
+replaced here: see ``docs/security.md``, "Known traps of aiosmtpd". Sources: RFC 5321, 2920
+(pipelining), 1870, 6152, 6531, 3461, 3207, 4954, 2034.
+"""
+
+# ruff: noqa: N802 - the methods of the commands are named as in aiosmtpd
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar
+
+import structlog
+from aiosmtpd.smtp import SMTP
+
+from awizo.intake import auth, replies
+from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.handler import Handler, Received
+from awizo.intake.limits import STRESS_IDLE_S, Connections, Space
+from awizo.intake.paths import Sender, read_mail, read_rcpt
+from awizo.intake.proxy import Network, Told, is_in, parsed_address, read_xclient
+from awizo.intake.reading import MessageReader, MuchTooLarge
+from awizo.intake.replies import Reply
+from awizo.intake.routes import RouteChoice, choose_route
+from awizo.intake.store_watch import StoreWatch
+from awizo.intake.tls import Certificate
+from awizo.intake.wire import ConnectionEnded, LineTooLong, Wire
+from awizo.model import Client, Recipient
+from awizo.settings import Settings
+from awizo.telemetry import metrics
+
+log = structlog.get_logger()
+
+# RFC 5321 section 4.5.3.1.4 asks for 512 and what extensions add; ORCPT alone may add 500.
+MAX_LINE_BYTES = 4096
+MAX_AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4.5
+MAX_HELO_CHARS = 255
+MAX_WRONG_PASSWORDS = 5  # on one connection
+MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
+HANDSHAKE_TIMEOUT_S = 30.0
+LINGER_S = 2.0  # a client that is still sending gets so long to read why it is cut off
+
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_OTHER_PROTOCOLS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE"})
+
+Command = Callable[["SmtpSession", str], Awaitable[None]]
+
+
+class _Expired(Exception):
+    """Something took too long; ``reply`` says what."""
+
+    def __init__(self, reply: Reply) -> None:
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all sessions of a listener share."""
+
+    settings: Settings
+    greeting: str
+    hostname: str
+    handler: Handler
+    watch: StoreWatch
+    space: Space
+    connections: Connections
+    passwords: Passwords
+    delays: FailureDelays
+    certificate: Certificate | None
+    allowed: tuple[Network, ...]
+    xclient_from: tuple[Network, ...]
+    body_folder: Path | None
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A mail between MAIL and its end."""
+
+    sender: Sender
+    route: RouteChoice | None
+    recipients: dict[str, Recipient] = field(default_factory=dict)
+    some_refused: bool = False
+
+
+class SmtpSession(SMTP):
+    """One connection, from the greeting to its end.
+
+    Args:
+        peer: Address at the other end of the socket.
+        client: Address of the client, as the socket or a trusted balancer tells; ``None`` when
+            a balancer does not know it.
+        tls: The connection began with a handshake.
+    """
+
+    commands: ClassVar[dict[str, Command]]
+
+    def __init__(self, around: Surroundings, *, peer: str, client: str | None, tls: bool) -> None:
+        # Not SMTP.__init__: it looks through every attribute of itself and of the handler for
+        # each connection, which costs more than a mail. The table of commands is made once.
+        self.loop = asyncio.get_running_loop()
+        asyncio.StreamReaderProtocol.__init__(
+            self,
+            asyncio.StreamReader(loop=self.loop),
+            client_connected_cb=self._cb_client_connected,
+            loop=self.loop,
+        )
+        self._around = around
+        self._intake = around.settings.intake
+        self._peer = peer
+        self._client = client
+        self._tls = tls
+        self._wire = Wire(self.loop, self._pause, self._resume)
+        self._out: list[bytes] = []
+        self._closing = False
+        self._cut = False  # we end it, not the client
+        self._draining = False
+        self._busy = False
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_timer: Callable[[float], float] = self._idle_check
+        self._helo = ""
+        self._extended = False
+        self._smtp_user: str | None = None
+        self._mail: Transaction | None = None
+        self._errors = 0
+        self._chat = 0  # commands since the last mail
+        self._wrong_passwords = 0
+        self._trusted = self._is_trusted()
+
+    # -- the transport's side --------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        asyncio.StreamReaderProtocol.connection_made(self, transport)
+        self.transport = transport
+
+    def _cb_client_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._writer = writer
+
+    def data_received(self, data: bytes) -> None:
+        self._wire.feed(data)
+
+    def eof_received(self) -> bool:
+        self._wire.end()
+        return not self._tls  # half-closed: what was sent before still gets its answer
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._wire.end()
+        asyncio.StreamReaderProtocol.connection_lost(self, error)
+
+    def _pause(self) -> None:
+        transport = self._writer.transport
+        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
+            transport.pause_reading()
+
+    def _resume(self) -> None:
+        transport = self._writer.transport
+        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
+            transport.resume_reading()
+
+    # -- the conversation ------------------------------------------------------------------------
+
+    async def run(self, refusal: Reply | None = None) -> None:
+        """Talk until one of both ends it. With *refusal* that is the greeting and the end."""
+        try:
+            if refusal is not None:
+                self.say(refusal)
+            else:
+                self.say(Reply(self._around.greeting))
+                await self._talk()
+            await self._flush()
+        except _Expired as expired:
+            self.say(expired.reply)
+            with contextlib.suppress(ConnectionEnded, OSError):
+                await self._flush()
+        except (ConnectionEnded, OSError):  # ssl.SSLError is an OSError
+            pass
+        finally:
+            self._patience(None, self._idle_check)
+            if self._timer is not None:
+                self._timer.cancel()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        """Close so that the last reply arrives: a reset would overtake it."""
+        transport = self._writer.transport
+        try:
+            async with asyncio.timeout(LINGER_S):
+                if self._cut and not self._tls and transport.can_write_eof():
+                    transport.write_eof()
+                    await self._wire.pour(lambda chunk: None)
+        except (ConnectionEnded, OSError, TimeoutError, RuntimeError):
+            pass
+        transport.close()
+        try:
+            async with asyncio.timeout(LINGER_S):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            transport.abort()
+
+    async def _talk(self) -> None:
+        while not self._closing:
+            if not self._wire.has_line:
+                await self._flush()
+                if self._draining:
+                    self.say(replies.CLOSING)
+                    return
+            try:
+                self._patience(self._idle_timeout_s(), self._idle_check)
+                line = await self._wire.readline(MAX_AUTH_LINE_BYTES)
+            except LineTooLong:
+                self.say(replies.LINE_TOO_LONG)
+                continue
+            finally:
+                self._patience(None, self._idle_check)
+            self._busy = True
+            try:
+                await self._obey(line)
+            except (ConnectionEnded, _Expired, OSError):
+                raise
+            except Exception:
+                log.exception("command_failed")
+                self._mail = None
+                self.say(replies.ERROR_OF_OURS)
+            finally:
+                self._busy = False
+
+    async def _obey(self, line: bytes) -> None:
+        if not line.endswith(b"\r\n") and self._intake.bare_line_ends == "reject":
+            self.say(replies.BARE_IN_COMMAND)
+            return
+        line = line.rstrip(b"\r\n").rstrip(b" ")
+        word, _, argument = line.partition(b" ")
+        name = word.decode("ascii", "replace").upper()
+        if len(line) > MAX_LINE_BYTES and name != "AUTH":
+            self.say(replies.LINE_TOO_LONG)
+            return
+        if _CONTROL.search(line):
+            self.say(replies.BAD_SYNTAX)
+            return
+        self._chat += 1
+        stranger = not self._trusted and self._smtp_user is None
+        if self._chat > (MAX_IDLE_CHAT if stranger else self._intake.max_commands):
+            self.say(replies.TOO_MANY_COMMANDS)
+            return
+        command = self.commands.get(name)
+        if command is None:
+            other = name in _OTHER_PROTOCOLS
+            self.say(replies.NOT_SMTP if other else replies.UNKNOWN_COMMAND)
+            return
+        await command(self, argument.decode("utf-8", "surrogateescape").strip(" "))
+
+    def say(self, reply: Reply) -> None:
+        """Queue a reply; what is queued leaves together, before the client is waited for."""
+        code = reply.code
+        self._out.append(reply.text.encode() + b"\r\n")
+        if code >= 400:
+            metrics.SMTP_REFUSALS.labels(reply.text[:9]).inc()
+        if reply.closes:
+            self._closing = True
+            self._cut = code >= 400
+        elif code >= 500 and code != 552:
+            self._errors += 1
+            if self._errors >= self._intake.max_errors:
+                self.say(replies.TOO_MANY_ERRORS)
+
+    async def push(self, status: str | bytes) -> None:
+        """aiosmtpd's way to answer, for what it calls itself."""
+        self.say(Reply(status if isinstance(status, str) else status.decode()))
+
+    async def _flush(self) -> None:
+        if self._out:
+            data = b"".join(self._out)
+            self._out.clear()
+            if self._writer.transport.is_closing():
+                raise ConnectionEnded
+            self._writer.write(data)
+            await self._writer.drain()
+
+    def ask_to_leave(self) -> None:
+        """End the connection as soon as nothing is under way on it."""
+        self._draining = True
+        if not self._busy:
+            self._wire.interrupt(_Expired(replies.CLOSING))
+
+    def abort(self) -> None:
+        """End it now."""
+        self._writer.transport.abort()
+
+    # -- patience --------------------------------------------------------------------------------
+
+    def _idle_timeout_s(self) -> float:
+        patience_s = self._intake.idle_timeout_s
+        if self._around.connections.stressed and not self._trusted and self._smtp_user is None:
+            return min(patience_s, STRESS_IDLE_S)
+        return patience_s
+
+    def _patience(self, seconds: float | None, check: Callable[[float], float]) -> None:
+        """Wait so long, then ask *check*; ``None``: for ever (we are busy ourselves).
+
+        One timer serves the connection: it is moved only when it rings too early.
+        """
+        self._on_timer = check
+        self._deadline = float("inf") if seconds is None else self.loop.time() + seconds
+        if seconds is None:
+            return
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
+        if self._timer is None:
+            self._timer = self.loop.call_at(self._deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        now = self.loop.time()
+        if now >= self._deadline:
+            self._deadline = self._on_timer(now)
+        if self._deadline != float("inf"):
+            self._timer = self.loop.call_at(self._deadline, self._ring)
+
+    def _idle_check(self, now: float) -> float:
+        self._wire.interrupt(_Expired(replies.IDLE))
+        return float("inf")
+
+    # -- greeting --------------------------------------------------------------------------------
+
+    async def smtp_HELO(self, hostname: str) -> None:
+        if self._hello(hostname, extended=False):
+            self.say(Reply(f"250 {self._around.hostname}"))
+
+    async def smtp_EHLO(self, hostname: str) -> None:
+        if not self._hello(hostname, extended=True):
+            return
+        lines = [
+            self._around.hostname,
+            "PIPELINING",
+            f"SIZE {self._intake.max_message_bytes}",
+            "8BITMIME",
+            "SMTPUTF8",
+            "DSN",
+        ]
+        if self._around.certificate is not None and not self._tls:
+            lines.append("STARTTLS")
+        if self._intake.users and self._may_log_in_here():
+            lines.append("AUTH PLAIN LOGIN")
+        if is_in(self._peer, self._around.xclient_from):
+            lines.append("XCLIENT ADDR HELO LOGIN NAME PORT PROTO DESTADDR DESTPORT")
+        lines += ["ENHANCEDSTATUSCODES", "HELP"]
+        text = "\r\n".join(f"250-{line}" for line in lines[:-1])
+        self.say(Reply(f"{text}\r\n250 {lines[-1]}"))
+
+    def _hello(self, name: str, *, extended: bool) -> bool:
+        """Shops give odd names (blanks, underscores, their IP without brackets): all is taken,
+        but it is only kept, never sent to anybody."""
+        if not name:
+            self.say(replies.NEED_NAME)
+            return False
+        printable = "".join(c if c.isprintable() else "?" for c in name)
+        self._helo = printable[:MAX_HELO_CHARS]
+        self._extended = extended
+        self._mail = None
+        return True
+
+    # -- a mail ----------------------------------------------------------------------------------
+
+    async def smtp_MAIL(self, arg: str) -> None:
+        if not self._helo:
+            self.say(replies.SAY_HELLO)
+            return
+        if self._mail is not None:
+            self.say(replies.NESTED_MAIL)
+            return
+        if (refusal := self._no_right_to_send()) is not None:
+            self.say(refusal)
+            return
+        sender = read_mail(arg, extended=self._extended)
+        if isinstance(sender, Reply):
+            self.say(sender)
+            return
+        if sender.size_bytes > self._intake.max_message_bytes:
+            self.say(replies.TOO_LARGE)
+            return
+        if self._around.watch.sick:
+            self.say(replies.ERROR_OF_OURS)
+            return
+        if not self._around.space.has_room(sender.size_bytes):
+            self.say(replies.STORAGE_FULL)
+            return
+        route = choose_route(self._around.settings, self._smtp_user, sender.address)
+        if route is not None and not route.sender_allowed:
+            self.say(replies.SENDER_NOT_ALLOWED)
+            return
+        self._mail = Transaction(sender, route)
+        self.say(replies.SENDER_OK)
+
+    def _no_right_to_send(self) -> Reply | None:
+        if self._trusted or self._smtp_user is not None:
+            return None
+        if not self._intake.users:
+            return replies.NO_RELAY
+        return replies.MUST_AUTHENTICATE if self._may_log_in_here() else replies.MUST_START_TLS
+
+    async def smtp_RCPT(self, arg: str) -> None:
+        mail = self._mail
+        if mail is None:
+            self.say(replies.NEED_MAIL)
+            return
+        recipient = self._recipient(mail, arg)
+        if isinstance(recipient, Reply):
+            mail.some_refused = True
+            self.say(recipient)
+            return
+        mail.recipients.setdefault(recipient.address, recipient)  # twice named, once delivered
+        self.say(replies.RECIPIENT_OK)
+
+    def _recipient(self, mail: Transaction, arg: str) -> Recipient | Reply:
+        if mail.route is None:
+            return replies.NO_ROUTE
+        if len(mail.recipients) >= self._intake.max_recipients:
+            return replies.TOO_MANY_RECIPIENTS
+        return read_rcpt(arg, extended=self._extended, smtputf8=mail.sender.smtputf8)
+
+    async def smtp_DATA(self, arg: str) -> None:
+        mail = self._mail
+        refusal = None
+        if arg:
+            refusal = replies.NO_ARGUMENT
+        elif mail is None:
+            refusal = replies.NEED_MAIL
+        elif not mail.recipients:
+            refusal = replies.NO_VALID_RECIPIENT if mail.some_refused else replies.NEED_RECIPIENT
+        elif not self._around.space.has_room():
+            refusal = replies.STORAGE_FULL
+        if mail is None or mail.route is None or refusal is not None:
+            self.say(refusal or replies.NEED_MAIL)
+            if self._wire.has_bytes and not self._closing:
+                # A message sent on unasked would be read as commands, its author's commands.
+                self.say(replies.PIPELINED_BEHIND_DATA)
+            return
+        self.say(replies.START_DATA)
+        await self._flush()
+        reader = MessageReader(self._intake, folder=self._around.body_folder, now=self.loop.time())
+        self._mail = None
+        try:
+            reply = await self._received(mail, mail.route, reader)
+        except MuchTooLarge:
+            reply = replies.MUCH_TOO_LARGE
+        finally:
+            reader.body.drop()
+        if reply.code == 250:
+            self._errors = self._chat = 0
+        self.say(reply)
+
+    async def _received(
+        self, mail: Transaction, route: RouteChoice, reader: MessageReader
+    ) -> Reply:
+        """Read the message, and hand it on when nothing is wrong with it."""
+
+        def look_at_the_clock(now: float) -> float:
+            if (expired := reader.expired(now)) is None:
+                return now + reader.tick_s
+            self._wire.interrupt(_Expired(expired))
+            return float("inf")
+
+        self._patience(reader.tick_s, look_at_the_clock)
+        try:
+            await self._wire.pour(reader.take)
+        finally:
+            self._patience(None, self._idle_check)
+        if (refusal := reader.refusal()) is not None:
+            metrics.MAILS_RECEIVED.labels("refused").inc()
+            return refusal
+        return await self._around.handler.accept(
+            Received(
+                sender=mail.sender,
+                recipients=tuple(mail.recipients.values()),
+                route=route,
+                client=Client(
+                    address=self._client or "",
+                    helo=self._helo,
+                    smtp_user=self._smtp_user,
+                    tls=self._tls,
+                ),
+                body=reader.body,
+                message_id=reader.head.message_id(),
+            )
+        )
+
+    # -- small commands --------------------------------------------------------------------------
+
+    async def smtp_RSET(self, arg: str) -> None:
+        if arg:
+            self.say(replies.NO_ARGUMENT)
+            return
+        self._mail = None
+        self.say(replies.OK)
+
+    async def smtp_NOOP(self, arg: str) -> None:
+        self.say(replies.OK)
+
+    async def smtp_QUIT(self, arg: str) -> None:
+        self.say(replies.NO_ARGUMENT if arg else replies.BYE)
+
+    async def smtp_HELP(self, arg: str) -> None:
+        self.say(replies.HELP)
+
+    async def smtp_VRFY(self, arg: str) -> None:
+        self.say(replies.CANNOT_VERIFY if arg else replies.bad_parameter("Syntax: VRFY address"))
+
+    async def smtp_EXPN(self, arg: str) -> None:
+        self.say(replies.NOT_IMPLEMENTED)
+
+    # -- TLS and AUTH ----------------------------------------------------------------------------
+
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        if arg:
+            self.say(replies.NO_ARGUMENT)
+            return
+        if self._tls:
+            self.say(replies.TLS_RUNS)
+            return
+        if self._around.certificate is None:
+            self.say(replies.TLS_NOT_OFFERED)
+            return
+        self.say(replies.START_TLS)
+        await self._flush()
+        # Whatever came in the clear behind STARTTLS may be another's words (RFC 3207 section 6).
+        self._wire.clear()
+        await self._writer.start_tls(
+            self._around.certificate.context(), ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
+        )
+        self.transport = self._writer.transport
+        self._tls = True
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin again: nothing that was said so far counts (RFC 3207 section 4.2)."""
+        self._helo = ""
+        self._extended = False
+        self._smtp_user = None
+        self._mail = None
+
+    async def smtp_AUTH(self, arg: str) -> None:
+        mechanism, _, initial = arg.partition(" ")
+        refusal = None
+        if not self._intake.users:
+            refusal = replies.AUTH_NOT_OFFERED
+        elif not self._extended:
+            refusal = replies.SAY_HELLO
+        elif not self._may_log_in_here():
+            refusal = replies.AUTH_NEEDS_TLS
+        elif self._smtp_user is not None or self._mail is not None:
+            refusal = replies.AUTH_NOT_NOW
+        elif mechanism.upper() not in ("PLAIN", "LOGIN"):
+            refusal = replies.AUTH_UNKNOWN_MECHANISM
+        if refusal is not None:
+            self.say(refusal)
+            return
+        if mechanism.upper() == "PLAIN":
+            message = await self._answer("", initial)
+            credentials = message and auth.plain_credentials(message)
+        else:
+            user = await self._answer("VXNlcm5hbWU6", initial)  # "Username:"
+            password = None if user is None else await self._answer("UGFzc3dvcmQ6", "")
+            credentials = None if not user or password is None else (user, password)
+            message = password
+        if message is None:
+            return
+        await self._check(credentials or None)
+
+    async def _answer(self, challenge: str, initial: str) -> str | None:
+        """The client's answer to a challenge in base64, decoded; ``None``: it was refused."""
+        if initial:
+            line = initial.encode("utf-8", "surrogateescape")
+        else:
+            self.say(Reply(f"334 {challenge}"))
+            await self._flush()
+            self._patience(self._idle_timeout_s(), self._idle_check)
+            try:
+                line = (await self._wire.readline(MAX_AUTH_LINE_BYTES)).rstrip(b"\r\n")
+            except LineTooLong:
+                self.say(replies.LINE_TOO_LONG)
+                return None
+            finally:
+                self._patience(None, self._idle_check)
+            if line == b"*":
+                self.say(replies.AUTH_ABORTED)
+                return None
+        text = auth.decoded(line)
+        if text is None:
+            self.say(replies.AUTH_BAD_BASE64)
+        return text
+
+    async def _check(self, credentials: tuple[str, str] | None) -> None:
+        address = self._client or self._peer
+        if credentials is not None and await self._around.passwords.are_right(*credentials):
+            self._smtp_user = credentials[0]
+            self._around.delays.after_success(address)
+            metrics.SMTP_LOGINS.labels("right").inc()
+            self.say(replies.AUTH_OK)
+            return
+        metrics.SMTP_LOGINS.labels("wrong").inc()
+        self._wrong_passwords += 1
+        delay_s = self._around.delays.after_failure(address)
+        log.warning("login_failed", client=address, attempt=self._wrong_passwords)
+        await asyncio.sleep(delay_s)
+        last = self._wrong_passwords >= MAX_WRONG_PASSWORDS
+        self.say(replies.AUTH_WRONG)
+        if last and not self._closing:
+            self.say(replies.AUTH_TOO_OFTEN)
+
+    def _may_log_in_here(self) -> bool:
+        return self._tls or self._intake.allow_plaintext_auth or self._on_loopback()
+
+    def _on_loopback(self) -> bool:
+        ip = parsed_address(self._client or "")
+        return ip is not None and ip.is_loopback
+
+    def _is_trusted(self) -> bool:
+        """May send without a password: this machine, and the networks of the settings."""
+        return self._on_loopback() or is_in(self._client or "", self._around.allowed)
+
+    # -- XCLIENT ---------------------------------------------------------------------------------
+
+    async def smtp_XCLIENT(self, arg: str) -> None:
+        if not is_in(self._peer, self._around.xclient_from):
+            self.say(replies.UNKNOWN_COMMAND)
+            return
+        if self._mail is not None:
+            self.say(replies.NESTED_MAIL)
+            return
+        told = read_xclient(arg)
+        if told is None:
+            self.say(replies.bad_parameter("Malformed XCLIENT attribute"))
+            return
+        self._believe(told)
+        self.say(Reply(self._around.greeting))
+
+    def _believe(self, told: Told) -> None:
+        self._helo = ""
+        self._extended = False
+        self._mail = None
+        if told.address is not None:
+            self._client = told.address or None
+            self._smtp_user = None
+            self._trusted = self._is_trusted()
+        if told.login is not None:
+            self._smtp_user = told.login or None
+
+
+SmtpSession.commands = {
+    name.removeprefix("smtp_"): getattr(SmtpSession, name)
+    for name in dir(SmtpSession)
+    if name.startswith("smtp_")
+}
