@@ -128,6 +128,24 @@ class Listener:
         return RawClient(reader, writer)
 
 
+async def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
+    """Wait for a state."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110 - a state that rings no bell
+            await asyncio.sleep(0.02)
+
+
+def an_intake(settings: Settings, spool: Any = None) -> Intake:
+    """A listener that is not started."""
+    return Intake(
+        settings,
+        cast(Spool, MemorySpool() if spool is None else spool),
+        now=lambda: NOON,
+        instance_id=INSTANCE,
+        new_id=lambda: "id",
+    )
+
+
 def blind_context() -> ssl.SSLContext:
     """Trusts any certificate: for self-signed ones, in tests."""
     context = ssl.create_default_context()
