@@ -30,6 +30,7 @@ from awizo.model import Client, DeliveryState, Envelope, Recipient
 from awizo.settings import Settings
 from awizo.spool.port import NewDelivery, NewMessage, Spool
 from awizo.telemetry import metrics
+from awizo.telemetry.logging import places
 from awizo.triage.addresses import is_buyer
 
 log = structlog.get_logger()
@@ -83,9 +84,9 @@ class Handler:
             reply = replies.STORAGE_FULL if full else replies.ERROR_OF_OURS
             outcome = "storage_full" if full else "disk_error"
             log.error("mail_not_accepted", reason=outcome, errno=error.errno)
-        except Exception:
+        except Exception as error:
             reply, outcome = replies.ERROR_OF_OURS, "error"
-            log.exception("mail_not_accepted", reason="error")
+            log.error("mail_not_accepted", reason=type(error).__name__, places=places(error))
         finally:
             received.body.drop()
         metrics.MAILS_RECEIVED.labels(outcome).inc()
@@ -131,7 +132,6 @@ class Handler:
             message_id=message.id,
             size_bytes=message.size_bytes,
             recipients=len(addresses),
-            route=route.name,
             client=received.client.address,
         )
         if circling:

@@ -33,6 +33,7 @@ from awizo.intake.tls import CERT_NAME, KEY_NAME, Certificate, make_self_signed
 from awizo.settings import Settings, is_loopback
 from awizo.spool.port import Spool
 from awizo.telemetry import metrics
+from awizo.telemetry.logging import places
 
 log = structlog.get_logger()
 
@@ -113,7 +114,7 @@ class Intake:
         allowed = networks("allow_networks", intake.allow_networks)
         self._proxies = networks("proxy_protocol_from", intake.proxy_protocol_from)
         xclient_from = networks("xclient_from", intake.xclient_from)
-        hostname = intake.hostname or socket.getfqdn()
+        hostname = intake.hostname or socket.gethostname()
         folder = store_folder(settings)
         self._certificate = _certificate(settings, folder, hostname, self._now())
         refuse_open_relay(settings, has_tls=self._certificate is not None)
@@ -258,8 +259,13 @@ class Intake:
                 await self._converse(sock, bound, _plain(peer), client, admitted)
         except (TimeoutError, OSError) as error:  # a handshake that came to nothing
             log.info("connection_failed", client=peer, error=type(error).__name__)
-        except Exception:
-            log.exception("connection_failed", client=peer)
+        except Exception as error:
+            log.error(
+                "connection_failed",
+                client=peer,
+                error=type(error).__name__,
+                places=places(error),
+            )
         finally:
             sock.close()
             self._connections.closed()

@@ -97,8 +97,8 @@ def read_mail(argument: str, *, extended: bool) -> Sender | Reply:
                     return replies.bad_parameter("ENVID takes xtext, at most 100 characters")
                 envid = value
             case "AUTH":  # who wrote it first; known to clients that log in, of no use to us
-                if value is None:
-                    return replies.bad_parameter("AUTH takes an address")
+                if not value or not _XTEXT.fullmatch(value):
+                    return replies.bad_parameter("AUTH takes xtext")
             case _:
                 return replies.unknown_parameter("MAIL")
     if path and (refusal := _refused(path, utf8=smtputf8, local_name_suffices=False)):

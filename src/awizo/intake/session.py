@@ -3,9 +3,9 @@
 In:  the bytes of one connection, who it comes from, the settings.
 Out: replies; whole messages for the handler.
 
-From aiosmtpd come the protocol class with its flow control, its table of ``smtp_*`` methods and
-its parser of PROXY headers. What it does otherwise than a server on the open network must is
-replaced here: see ``docs/security.md``, "Known traps of aiosmtpd". Sources: RFC 5321, 2920
+From aiosmtpd come the protocol class with its flow control, the table of ``smtp_*`` methods and
+the parser of PROXY headers. What it does otherwise than a server on the open network must is
+replaced here; ``tests/intake/test_intake_aiosmtpd_traps.py`` names each. Sources: RFC 5321, 2920
 (pipelining), 1870, 6152, 6531, 3461, 3207, 4954, 2034.
 """
 
@@ -39,6 +39,7 @@ from awizo.intake.wire import ConnectionEnded, LineTooLong, Wire
 from awizo.model import Client, Recipient
 from awizo.settings import Settings
 from awizo.telemetry import metrics
+from awizo.telemetry.logging import places
 
 log = structlog.get_logger()
 
@@ -230,8 +231,8 @@ class SmtpSession(SMTP):
                 await self._obey(line)
             except (ConnectionEnded, _Expired, OSError):
                 raise
-            except Exception:
-                log.exception("command_failed")
+            except Exception as error:
+                log.error("command_failed", error=type(error).__name__, places=places(error))
                 self._mail = None
                 self.say(replies.ERROR_OF_OURS)
             finally:

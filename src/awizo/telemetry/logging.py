@@ -4,13 +4,16 @@ In:  level and format of the settings.
 Out: structlog configured for the process; the stdlib's loggers (aiosmtpd, uvicorn, httpx)
      go the same way, warnings and above only.
 
-Subjects, addresses, bodies and tokens stay out of the log; ids tie its lines together.
+Subjects, addresses, bodies and tokens stay out of the log; ids tie its lines together. For the
+same reason a traceback never shows the values of variables.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from pathlib import PurePath
 from typing import TextIO
 
 import structlog
@@ -39,7 +42,9 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
         final: list[Processor] = [structlog.dev.ConsoleRenderer(colors=stream.isatty())]
     else:
         final = [
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+            ),
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     number = getattr(logging, level.upper())
@@ -61,3 +66,14 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     root.setLevel(max(number, logging.WARNING))
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def places(error: BaseException) -> list[str]:
+    """Where an error came from, outermost first, as ``file:line function``.
+
+    For errors whose words may hold what stays out of the log.
+    """
+    return [
+        f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
