@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from support.intake_parts import MemorySpool, RawClient, a_listener
+from support.intake_parts import MemorySpool, RawClient, a_listener, until
 
 EVIL = (
     b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\n"
@@ -148,6 +148,33 @@ async def test_a_client_that_never_reads_is_paused_and_not_buffered() -> None:
         assert sum(map(len, session._out)) < 2_000_000
 
 
+async def test_a_client_that_never_reads_is_cut_off_in_the_end() -> None:
+    async with a_listener(max_commands=10**9, idle_timeout_s=0.5) as listener:
+        client = await listener.connect()
+        client.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            async with asyncio.timeout(5):
+                while listener.server._sessions:
+                    await client.send(b"HELP\r\n" * 10_000)
+
+        await until(lambda: not listener.server._sessions)
+
+
+async def test_a_flood_of_commands_does_not_stop_the_others() -> None:
+    async with a_listener(max_commands=10**9) as listener:
+        flooder, other = await listener.connect(), await listener.connect()
+        reading = asyncio.create_task(flooder.reader.read(10**9))
+        flooding = asyncio.create_task(flooder.send(b"NOOP\r\n" * 200_000))
+        await asyncio.sleep(0.1)
+        started = asyncio.get_running_loop().time()
+
+        assert (await other.ask("NOOP"))[:3] == "250"
+        assert asyncio.get_running_loop().time() - started < 0.5
+        for task in (flooding, reading):
+            task.cancel()
+        await asyncio.gather(flooding, reading, return_exceptions=True)
+
+
 async def test_ten_thousand_recipients_are_bounded() -> None:
     async with a_listener(max_recipients=100) as listener:
         client = await listener.connect()
@@ -230,13 +257,13 @@ async def play(lines: list[tuple[bytes, bytes]], cuts: list[int]) -> bytes:
     async with a_listener(spool, users=users, auth_fail_delay_s=0, max_errors=1000) as listener:
         client: RawClient = await listener.connect()
         borders = sorted({0, len(stream), *(cut % (len(stream) + 1) for cut in cuts)})
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             for start, end in pairwise(borders):
                 await client.send(stream[start:end])
                 await asyncio.sleep(0)
             client.writer.write_eof()
         answers = b""
-        with contextlib.suppress(ConnectionError):
+        with contextlib.suppress(OSError):
             answers = await client.rest(timeout_s=20)
         accepted = answers.count(b"250 2.0.0 queued as ")
         assert accepted == len(spool.mails)

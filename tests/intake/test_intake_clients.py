@@ -24,6 +24,8 @@ async def run(*command: str, stdin: bytes = b"") -> None:
         stderr=asyncio.subprocess.STDOUT,
     )
     output, _ = await process.communicate(stdin)
+    if b"TLS not available" in output:
+        pytest.skip(f"{command[0]} was installed without TLS (Net::SSLeay)")
     assert process.returncode == 0, output.decode(errors="replace")
 
 

@@ -17,6 +17,7 @@ import re
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from aiosmtpd.proxy_protocol import AF, V2_CMD, ProxyData, get_proxy
@@ -62,6 +63,7 @@ def is_in(address: str, among: tuple[Network, ...]) -> bool:
     return ip is not None and any(ip in network for network in among)
 
 
+@lru_cache(maxsize=1024)
 def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
     """An address; one of IPv4 in the form of IPv6 (``::ffff:…``) as what it is."""
     try:

@@ -50,6 +50,7 @@ MAX_HELO_CHARS = 255
 MAX_WRONG_PASSWORDS = 5  # on one connection
 MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 HANDSHAKE_TIMEOUT_S = 30.0
+REPLIES_AT_ONCE = 50
 LINGER_S = 2.0  # a client that is still sending gets so long to read why it is cut off
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -124,7 +125,7 @@ class SmtpSession(SMTP):
         self._wire = Wire(self.loop, self._pause, self._resume)
         self._out: list[bytes] = []
         self._closing = False
-        self._cut = False  # we end it, not the client
+        self._cut = False  # the client may still be sending
         self._draining = False
         self._busy = False
         self._deadline = 0.0
@@ -218,6 +219,9 @@ class SmtpSession(SMTP):
                 if self._draining:
                     self.say(replies.CLOSING)
                     return
+            elif len(self._out) >= REPLIES_AT_ONCE:
+                await self._flush()
+                await asyncio.sleep(0)  # a flood of commands is not all that we live for
             try:
                 self._patience(self._idle_timeout_s(), self._idle_check)
                 line = await self._wire.readline(MAX_AUTH_LINE_BYTES)
@@ -271,7 +275,7 @@ class SmtpSession(SMTP):
             metrics.SMTP_REFUSALS.labels(reply.text[:9]).inc()
         if reply.closes:
             self._closing = True
-            self._cut = code >= 400
+            self._cut = code >= 400 or self._wire.has_bytes
         elif code >= 500 and code != 552:
             self._errors += 1
             if self._errors >= self._intake.max_errors:
@@ -288,7 +292,12 @@ class SmtpSession(SMTP):
             if self._writer.transport.is_closing():
                 raise ConnectionEnded
             self._writer.write(data)
-            await self._writer.drain()
+            try:
+                async with asyncio.timeout(self._intake.idle_timeout_s):
+                    await self._writer.drain()
+            except TimeoutError:  # it talks, but does not read
+                self.abort()
+                raise ConnectionEnded from None
 
     def ask_to_leave(self) -> None:
         """End the connection as soon as nothing is under way on it."""
