@@ -51,6 +51,7 @@ MAX_WRONG_PASSWORDS = 5  # on one connection
 MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 HANDSHAKE_TIMEOUT_S = 30.0
 REPLIES_AT_ONCE = 50
+UNREAD_BYTES = 65_536
 LINGER_S = 2.0  # a client that is still sending gets so long to read why it is cut off
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
@@ -198,19 +199,18 @@ class SmtpSession(SMTP):
     async def _leave(self) -> None:
         """Close so that the last reply arrives: a reset would overtake it."""
         transport = self._writer.transport
-        try:
-            async with asyncio.timeout(LINGER_S):
-                if self._cut and not self._tls and transport.can_write_eof():
+        if self._cut and not self._tls and transport.can_write_eof():
+            with contextlib.suppress(ConnectionEnded, OSError, RuntimeError):  # or TimeoutError
+                async with asyncio.timeout(LINGER_S):
                     transport.write_eof()
                     await self._wire.pour(lambda chunk: None)
-        except (ConnectionEnded, OSError, TimeoutError, RuntimeError):
-            pass
         transport.close()
-        try:
-            async with asyncio.timeout(LINGER_S):
-                await self._writer.wait_closed()
-        except (OSError, TimeoutError):
-            transport.abort()
+        if self._tls or transport.get_write_buffer_size():
+            try:
+                async with asyncio.timeout(LINGER_S):
+                    await self._writer.wait_closed()
+            except OSError:  # or TimeoutError
+                transport.abort()
 
     async def _talk(self) -> None:
         while not self._closing:
@@ -292,12 +292,17 @@ class SmtpSession(SMTP):
             if self._writer.transport.is_closing():
                 raise ConnectionEnded
             self._writer.write(data)
-            try:
-                async with asyncio.timeout(self._intake.idle_timeout_s):
-                    await self._writer.drain()
-            except TimeoutError:  # it talks, but does not read
-                self.abort()
-                raise ConnectionEnded from None
+            if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES:
+                await self._until_read()
+
+    async def _until_read(self) -> None:
+        """Wait for a client that talks, but does not read."""
+        try:
+            async with asyncio.timeout(self._intake.idle_timeout_s):
+                await self._writer.drain()
+        except TimeoutError:
+            self.abort()
+            raise ConnectionEnded from None
 
     def ask_to_leave(self) -> None:
         """End the connection as soon as nothing is under way on it."""
