@@ -18,6 +18,7 @@ import pytest
 
 from awizo.errors import SettingsError
 from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.proxy import owner_of
 from awizo.intake.tls import Certificate, make_self_signed
 from awizo.settings import SmtpUser
 from support.intake_parts import (
@@ -79,6 +80,15 @@ async def test_it_starts_for_others_once_it_is_said_who_they_are(
         assert len(await server.start()) == 1
     finally:
         await server.close()
+
+
+async def test_a_socket_of_somebody_else_is_looked_at_too() -> None:
+    server = an_intake(intake_settings())
+    with (
+        socket.create_server(("0.0.0.0", 0)) as sock,
+        pytest.raises(SettingsError, match="allow_networks"),
+    ):
+        await server.start(sockets=[sock])
 
 
 @pytest.mark.parametrize("key", ["allow_networks", "proxy_protocol_from", "xclient_from"])
@@ -353,6 +363,7 @@ async def test_a_new_certificate_is_used_without_a_restart(tmp_path: Path) -> No
         assert await name_shown() == b"new.test"
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 async def test_old_versions_of_tls_are_not_spoken(tmp_path: Path) -> None:
     store = {"url": f"sqlite:///{tmp_path}/awizo.db"}
     async with a_listener(tls_self_signed=True, implicit_tls_port=0, store=store) as listener:
@@ -407,6 +418,7 @@ async def test_a_stranger_has_few_connections_and_a_trusted_client_as_many_as_it
                 await client.close()
             return found
 
+        assert owner_of("2001:db8::1") == owner_of("2001:db8::ffff:1") != owner_of("2001:db8:1::1")
         strangers = await greetings("203.0.113.5")
         assert sorted(strangers) == ["220 mx.te"] * 2 + ["421 4.7.0"] * 2
         assert await greetings("192.0.2.5") == ["220 mx.te"] * 4

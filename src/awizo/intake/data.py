@@ -183,7 +183,7 @@ class Head:
     __slots__ = ("_complete", "_max_bytes", "content", "too_long")
 
     def __init__(self, *, max_bytes: int) -> None:
-        self.content = b""
+        self.content = bytearray()
         self.too_long = False
         self._complete = False
         self._max_bytes = max_bytes
@@ -192,22 +192,25 @@ class Head:
         """Take a piece of content; those behind the header cost nothing."""
         if self._complete or not piece:
             return
-        if not self.content and piece.startswith(CRLF):
+        content = self.content
+        searched = max(len(content) - len(HEADER_END), 0)
+        # A few bytes more than allowed show that it is too long; the rest is not needed.
+        content += piece[: self._max_bytes + len(HEADER_END) - len(content)]
+        if content.startswith(CRLF):
+            content.clear()
             self._complete = True
             return
-        searched = max(len(self.content) - len(HEADER_END), 0)
-        # One byte more than allowed shows that it is too long; the rest is not needed.
-        self.content += piece[: self._max_bytes + len(HEADER_END) - len(self.content)]
-        end = self.content.find(HEADER_END, searched)
+        end = content.find(HEADER_END, searched)
         if end >= 0:
-            self.content = self.content[: end + len(CRLF)]
+            del content[end + len(CRLF) :]
             self._complete = True
-        if len(self.content) > self._max_bytes:
+        if len(content) > self._max_bytes:
             self._complete = True
             # A text without any header has no end of a header either.
-            odd = _NO_HEADER_LINE.search(self.content)
-            self.too_long = odd is None or odd.start() > self._max_bytes
-            self.content = self.content[: odd.start()] if odd else b""
+            odd = _NO_HEADER_LINE.search(content)
+            begins = odd.start() if odd else len(content)
+            self.too_long = begins > self._max_bytes
+            del content[begins:]
 
     def message_id(self) -> str | None:
         """The first Message-ID with its brackets, ``None`` without one."""

@@ -25,7 +25,7 @@ from awizo.intake import replies
 from awizo.intake.auth import FailureDelays, Passwords
 from awizo.intake.handler import Handler
 from awizo.intake.limits import Connections, Space
-from awizo.intake.proxy import is_in, networks, parsed_address, read_proxy_header
+from awizo.intake.proxy import is_in, networks, owner_of, parsed_address, read_proxy_header
 from awizo.intake.replies import Reply
 from awizo.intake.session import HANDSHAKE_TIMEOUT_S, SmtpSession, Surroundings
 from awizo.intake.store_watch import StoreWatch
@@ -117,7 +117,10 @@ class Intake:
         hostname = intake.hostname or socket.gethostname()
         folder = store_folder(settings)
         self._certificate = _certificate(settings, folder, hostname, self._now())
-        refuse_open_relay(settings, has_tls=self._certificate is not None)
+        has_tls = self._certificate is not None
+        refuse_open_relay(settings, intake.host, has_tls=has_tls)
+        for sock in sockets or ():
+            refuse_open_relay(settings, sock.getsockname()[0], has_tls=has_tls)
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connections = Connections(
@@ -304,22 +307,22 @@ class Intake:
         ip = parsed_address(address)
         if (ip is not None and ip.is_loopback) or is_in(address, self._allowed):
             yield True
-        elif not self._connections.take(address):
+        elif not self._connections.take(owner := owner_of(address)):
             yield False
         else:
             try:
                 yield True
             finally:
-                self._connections.give_back(address)
+                self._connections.give_back(owner)
 
 
 # --- what is checked before anything is opened --------------------------------------------------
 
 
-def refuse_open_relay(settings: Settings, *, has_tls: bool) -> None:
-    """Raise SettingsError where strangers could send, or nobody at all could."""
+def refuse_open_relay(settings: Settings, host: str, *, has_tls: bool) -> None:
+    """Raise SettingsError where a listener on *host* could not tell friend from stranger."""
     intake = settings.intake
-    if is_loopback(intake.host):
+    if is_loopback(host):
         return
     logs_in = bool(intake.users) and (has_tls or intake.allow_plaintext_auth)
     if logs_in or intake.allow_networks:
@@ -327,7 +330,7 @@ def refuse_open_relay(settings: Settings, *, has_tls: bool) -> None:
             log.warning("passwords_readable", setting="intake.allow_plaintext_auth")
         return
     raise SettingsError(
-        f"intake.host {intake.host} can be reached from other machines, and nothing says who may "
+        f"intake.host {host} can be reached from other machines, and nothing says who may "
         "send. Set one of: [intake.users.NAME] with a password, and tls_cert_file with "
         "tls_key_file or tls_self_signed = true; or allow_networks with the addresses of your "
         "shops; or host = 127.0.0.1"

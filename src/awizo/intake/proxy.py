@@ -75,6 +75,12 @@ def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
     return ip
 
 
+def owner_of(address: str) -> str:
+    """Who is counted for an address: itself, of IPv6 its /64, for one host has all of that."""
+    ip = parsed_address(address)
+    return str(ip_network((ip, 64), strict=False)) if isinstance(ip, IPv6Address) else address
+
+
 @dataclass(frozen=True, slots=True)
 class Proxied:
     """What a PROXY header said. ``address`` ``None``: a connection of the balancer's own, or of

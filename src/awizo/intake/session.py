@@ -1,12 +1,10 @@
-"""One SMTP conversation: a hardened subclass of aiosmtpd's ``SMTP``.
+"""The commands of SMTP: who may send, what a mail is made of, TLS and log-in.
 
-In:  the bytes of one connection, who it comes from, the settings.
+In:  commands of one connection, who it comes from, the settings.
 Out: replies; whole messages for the handler.
 
-From aiosmtpd come the protocol class with its flow control, the table of ``smtp_*`` methods and
-the parser of PROXY headers. What it does otherwise than a server on the open network must is
-replaced here; ``tests/intake/test_intake_aiosmtpd_traps.py`` names each. Sources: RFC 5321, 2920
-(pipelining), 1870, 6152, 6531, 3461, 3207, 4954, 2034.
+Sources: RFC 5321; RFC 1870 (SIZE), 6152 (8BITMIME), 6531 (SMTPUTF8), 3461 (DSN), 3207
+(STARTTLS), 4954 (AUTH).
 """
 
 # ruff: noqa: N802 - the methods of the commands are named as in aiosmtpd
@@ -14,57 +12,32 @@ replaced here; ``tests/intake/test_intake_aiosmtpd_traps.py`` names each. Source
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 
 import structlog
-from aiosmtpd.smtp import SMTP
 
 from awizo.intake import auth, replies
 from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.conversation import NEVER, Conversation, Expired
 from awizo.intake.handler import Handler, Received
 from awizo.intake.limits import STRESS_IDLE_S, Connections, Space
 from awizo.intake.paths import Sender, read_mail, read_rcpt
-from awizo.intake.proxy import Network, Told, is_in, parsed_address, read_xclient
+from awizo.intake.proxy import Network, Told, is_in, owner_of, parsed_address, read_xclient
 from awizo.intake.reading import MessageReader, MuchTooLarge
 from awizo.intake.replies import Reply
 from awizo.intake.routes import RouteChoice, choose_route
 from awizo.intake.store_watch import StoreWatch
 from awizo.intake.tls import Certificate
-from awizo.intake.wire import ConnectionEnded, LineTooLong, Wire
 from awizo.model import Client, Recipient
 from awizo.settings import Settings
 from awizo.telemetry import metrics
-from awizo.telemetry.logging import places
 
 log = structlog.get_logger()
 
-# RFC 5321 section 4.5.3.1.4 asks for 512 and what extensions add; ORCPT alone may add 500.
-MAX_LINE_BYTES = 4096
-MAX_AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4.5
 MAX_HELO_CHARS = 255
 MAX_WRONG_PASSWORDS = 5  # on one connection
-MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 HANDSHAKE_TIMEOUT_S = 30.0
-REPLIES_AT_ONCE = 50
-UNREAD_BYTES = 65_536
-LINGER_S = 2.0  # a client that is still sending gets so long to read why it is cut off
-
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
-_OTHER_PROTOCOLS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE"})
-
-Command = Callable[["SmtpSession", str], Awaitable[None]]
-
-
-class _Expired(Exception):
-    """Something took too long; ``reply`` says what."""
-
-    def __init__(self, reply: Reply) -> None:
-        self.reply = reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +69,8 @@ class Transaction:
     some_refused: bool = False
 
 
-class SmtpSession(SMTP):
-    """One connection, from the greeting to its end.
+class SmtpSession(Conversation):
+    """One connection and what is known of its client.
 
     Args:
         peer: Address at the other end of the socket.
@@ -106,248 +79,31 @@ class SmtpSession(SMTP):
         tls: The connection began with a handshake.
     """
 
-    commands: ClassVar[dict[str, Command]]
-
     def __init__(self, around: Surroundings, *, peer: str, client: str | None, tls: bool) -> None:
-        # Not SMTP.__init__: it looks through every attribute of itself and of the handler for
-        # each connection, which costs more than a mail. The table of commands is made once.
-        self.loop = asyncio.get_running_loop()
-        asyncio.StreamReaderProtocol.__init__(
-            self,
-            asyncio.StreamReader(loop=self.loop),
-            client_connected_cb=self._cb_client_connected,
-            loop=self.loop,
+        super().__init__(
+            around.settings.intake, greeting=around.greeting, client=client or peer, tls=tls
         )
         self._around = around
-        self._intake = around.settings.intake
         self._peer = peer
         self._client = client
-        self._tls = tls
-        self._wire = Wire(self.loop, self._pause, self._resume)
-        self._out: list[bytes] = []
-        self._closing = False
-        self._cut = False  # the client may still be sending
-        self._draining = False
-        self._busy = False
-        self._deadline = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._on_timer: Callable[[float], float] = self._idle_check
         self._helo = ""
         self._extended = False
         self._smtp_user: str | None = None
         self._mail: Transaction | None = None
-        self._errors = 0
-        self._chat = 0  # commands since the last mail
         self._wrong_passwords = 0
         self._trusted = self._is_trusted()
 
-    # -- the transport's side --------------------------------------------------------------------
+    @property
+    def is_stranger(self) -> bool:
+        return not self._trusted and self._smtp_user is None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        asyncio.StreamReaderProtocol.connection_made(self, transport)
-        self.transport = transport
-
-    def _cb_client_connected(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        self._writer = writer
-
-    def data_received(self, data: bytes) -> None:
-        self._wire.feed(data)
-
-    def eof_received(self) -> bool:
-        self._wire.end()
-        return not self._tls  # half-closed: what was sent before still gets its answer
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._wire.end()
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
-
-    def _pause(self) -> None:
-        transport = self._writer.transport
-        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
-            transport.pause_reading()
-
-    def _resume(self) -> None:
-        transport = self._writer.transport
-        if isinstance(transport, asyncio.Transport) and not transport.is_closing():
-            transport.resume_reading()
-
-    # -- the conversation ------------------------------------------------------------------------
-
-    async def run(self, refusal: Reply | None = None) -> None:
-        """Talk until one of both ends it. With *refusal* that is the greeting and the end."""
-        try:
-            if refusal is not None:
-                self.say(refusal)
-            else:
-                self.say(Reply(self._around.greeting))
-                await self._talk()
-            await self._flush()
-        except _Expired as expired:
-            self.say(expired.reply)
-            with contextlib.suppress(ConnectionEnded, OSError):
-                await self._flush()
-        except (ConnectionEnded, OSError):  # ssl.SSLError is an OSError
-            pass
-        finally:
-            self._patience(None, self._idle_check)
-            if self._timer is not None:
-                self._timer.cancel()
-            await self._leave()
-
-    async def _leave(self) -> None:
-        """Close so that the last reply arrives: a reset would overtake it."""
-        transport = self._writer.transport
-        if self._cut and not self._tls and transport.can_write_eof():
-            with contextlib.suppress(ConnectionEnded, OSError, RuntimeError):  # or TimeoutError
-                async with asyncio.timeout(LINGER_S):
-                    transport.write_eof()
-                    await self._wire.pour(lambda chunk: None)
-        transport.close()
-        if self._tls or transport.get_write_buffer_size():
-            try:
-                async with asyncio.timeout(LINGER_S):
-                    await self._writer.wait_closed()
-            except OSError:  # or TimeoutError
-                transport.abort()
-
-    async def _talk(self) -> None:
-        while not self._closing:
-            if not self._wire.has_line:
-                await self._flush()
-                if self._draining:
-                    self.say(replies.CLOSING)
-                    return
-            elif len(self._out) >= REPLIES_AT_ONCE:
-                await self._flush()
-                await asyncio.sleep(0)  # a flood of commands is not all that we live for
-            try:
-                self._patience(self._idle_timeout_s(), self._idle_check)
-                line = await self._wire.readline(MAX_AUTH_LINE_BYTES)
-            except LineTooLong:
-                self.say(replies.LINE_TOO_LONG)
-                continue
-            finally:
-                self._patience(None, self._idle_check)
-            self._busy = True
-            try:
-                await self._obey(line)
-            except (ConnectionEnded, _Expired, OSError):
-                raise
-            except Exception as error:
-                log.error("command_failed", error=type(error).__name__, places=places(error))
-                self._mail = None
-                self.say(replies.ERROR_OF_OURS)
-            finally:
-                self._busy = False
-
-    async def _obey(self, line: bytes) -> None:
-        if not line.endswith(b"\r\n") and self._intake.bare_line_ends == "reject":
-            self.say(replies.BARE_IN_COMMAND)
-            return
-        line = line.rstrip(b"\r\n").rstrip(b" ")
-        word, _, argument = line.partition(b" ")
-        name = word.decode("ascii", "replace").upper()
-        if len(line) > MAX_LINE_BYTES and name != "AUTH":
-            self.say(replies.LINE_TOO_LONG)
-            return
-        if _CONTROL.search(line):
-            self.say(replies.BAD_SYNTAX)
-            return
-        self._chat += 1
-        stranger = not self._trusted and self._smtp_user is None
-        if self._chat > (MAX_IDLE_CHAT if stranger else self._intake.max_commands):
-            self.say(replies.TOO_MANY_COMMANDS)
-            return
-        command = self.commands.get(name)
-        if command is None:
-            other = name in _OTHER_PROTOCOLS
-            self.say(replies.NOT_SMTP if other else replies.UNKNOWN_COMMAND)
-            return
-        await command(self, argument.decode("utf-8", "surrogateescape").strip(" "))
-
-    def say(self, reply: Reply) -> None:
-        """Queue a reply; what is queued leaves together, before the client is waited for."""
-        code = reply.code
-        self._out.append(reply.text.encode() + b"\r\n")
-        if code >= 400:
-            metrics.SMTP_REFUSALS.labels(reply.text[:9]).inc()
-        if reply.closes:
-            self._closing = True
-            self._cut = code >= 400 or self._wire.has_bytes
-        elif code >= 500 and code != 552:
-            self._errors += 1
-            if self._errors >= self._intake.max_errors:
-                self.say(replies.TOO_MANY_ERRORS)
-
-    async def push(self, status: str | bytes) -> None:
-        """aiosmtpd's way to answer, for what it calls itself."""
-        self.say(Reply(status if isinstance(status, str) else status.decode()))
-
-    async def _flush(self) -> None:
-        if self._out:
-            data = b"".join(self._out)
-            self._out.clear()
-            if self._writer.transport.is_closing():
-                raise ConnectionEnded
-            self._writer.write(data)
-            if self._writer.transport.get_write_buffer_size() > UNREAD_BYTES:
-                await self._until_read()
-
-    async def _until_read(self) -> None:
-        """Wait for a client that talks, but does not read."""
-        try:
-            async with asyncio.timeout(self._intake.idle_timeout_s):
-                await self._writer.drain()
-        except TimeoutError:
-            self.abort()
-            raise ConnectionEnded from None
-
-    def ask_to_leave(self) -> None:
-        """End the connection as soon as nothing is under way on it."""
-        self._draining = True
-        if not self._busy:
-            self._wire.interrupt(_Expired(replies.CLOSING))
-
-    def abort(self) -> None:
-        """End it now."""
-        self._writer.transport.abort()
-
-    # -- patience --------------------------------------------------------------------------------
-
-    def _idle_timeout_s(self) -> float:
+    def idle_timeout_s(self) -> float:
         patience_s = self._intake.idle_timeout_s
-        if self._around.connections.stressed and not self._trusted and self._smtp_user is None:
-            return min(patience_s, STRESS_IDLE_S)
-        return patience_s
+        stressed = self._around.connections.stressed and self.is_stranger
+        return min(patience_s, STRESS_IDLE_S) if stressed else patience_s
 
-    def _patience(self, seconds: float | None, check: Callable[[float], float]) -> None:
-        """Wait so long, then ask *check*; ``None``: for ever (we are busy ourselves).
-
-        One timer serves the connection: it is moved only when it rings too early.
-        """
-        self._on_timer = check
-        self._deadline = float("inf") if seconds is None else self.loop.time() + seconds
-        if seconds is None:
-            return
-        if self._timer is not None and self._timer.when() > self._deadline:
-            self._timer.cancel()
-            self._timer = None
-        if self._timer is None:
-            self._timer = self.loop.call_at(self._deadline, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        now = self.loop.time()
-        if now >= self._deadline:
-            self._deadline = self._on_timer(now)
-        if self._deadline != float("inf"):
-            self._timer = self.loop.call_at(self._deadline, self._ring)
-
-    def _idle_check(self, now: float) -> float:
-        self._wire.interrupt(_Expired(replies.IDLE))
-        return float("inf")
+    def forget_mail(self) -> None:
+        self._mail = None
 
     # -- greeting --------------------------------------------------------------------------------
 
@@ -486,8 +242,8 @@ class SmtpSession(SMTP):
         def look_at_the_clock(now: float) -> float:
             if (expired := reader.expired(now)) is None:
                 return now + reader.tick_s
-            self._wire.interrupt(_Expired(expired))
-            return float("inf")
+            self._wire.interrupt(Expired(expired))
+            return NEVER
 
         self._patience(reader.tick_s, look_at_the_clock)
         try:
@@ -602,14 +358,10 @@ class SmtpSession(SMTP):
         else:
             self.say(Reply(f"334 {challenge}"))
             await self._flush()
-            self._patience(self._idle_timeout_s(), self._idle_check)
-            try:
-                line = (await self._wire.readline(MAX_AUTH_LINE_BYTES)).rstrip(b"\r\n")
-            except LineTooLong:
-                self.say(replies.LINE_TOO_LONG)
+            answer = await self.next_line()
+            if answer is None:
                 return None
-            finally:
-                self._patience(None, self._idle_check)
+            line = answer.rstrip(b"\r\n")
             if line == b"*":
                 self.say(replies.AUTH_ABORTED)
                 return None
@@ -619,17 +371,19 @@ class SmtpSession(SMTP):
         return text
 
     async def _check(self, credentials: tuple[str, str] | None) -> None:
-        address = self._client or self._peer
+        owner = owner_of(self._client or self._peer)
         if credentials is not None and await self._around.passwords.are_right(*credentials):
             self._smtp_user = credentials[0]
-            self._around.delays.after_success(address)
+            self._around.delays.after_success(owner)
             metrics.SMTP_LOGINS.labels("right").inc()
             self.say(replies.AUTH_OK)
             return
         metrics.SMTP_LOGINS.labels("wrong").inc()
         self._wrong_passwords += 1
-        delay_s = self._around.delays.after_failure(address)
-        log.warning("login_failed", client=address, attempt=self._wrong_passwords)
+        delay_s = self._around.delays.after_failure(owner)
+        log.warning(
+            "login_failed", client=self._client or self._peer, attempt=self._wrong_passwords
+        )
         await asyncio.sleep(delay_s)
         last = self._wrong_passwords >= MAX_WRONG_PASSWORDS
         self.say(replies.AUTH_WRONG)
@@ -669,6 +423,7 @@ class SmtpSession(SMTP):
         self._mail = None
         if told.address is not None:
             self._client = told.address or None
+            self._shown_client = told.address or self._peer
             self._smtp_user = None
             self._trusted = self._is_trusted()
         if told.login is not None:
