@@ -1,0 +1,294 @@
+"""Numbers of invoices, corrections and receipts, as shops and ledgers print them.
+
+In:  text of a mail or a document, or a file name.
+Out: the numbers in it, each with what it numbers: the document itself, the invoice that a
+     correction refers to, a proforma.
+
+Pure. A number is believed where a word for a document stands next to it; the shapes alone
+(``12/11/2026``, ``2026-551``, ``FA000871``) are also those of dates, orders and parts.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import re2
+
+from awizo.triage.words import clean, plain
+
+
+class Numbers(StrEnum):
+    """What a found number is the number of."""
+
+    DOCUMENT = "document"
+    CORRECTION = "correction"
+    RECEIPT = "receipt"
+    PROFORMA = "proforma"
+    REFERRED = "referred"  # an earlier document that this one corrects or goes with
+
+
+@dataclass(frozen=True, slots=True)
+class FoundNumber:
+    number: str
+    of: Numbers
+    start: int
+    labelled: bool  # a word such as "nr" or "no." stands before it
+
+
+SEPARATORS = re.compile(r"[\s/\\_.\-–—#]+")
+
+# A word in front of the number is part of it when it is short and upper case: "FS 64/M2/2026".
+_UPPER = "A-ZĄĆĘŁŃÓŚŹŻČĎĚŇŘŠŤŮÝÁÉÍÚÔĹĽŔÖÜŐŰÄА-ЯІЇЄҐ"
+NUMBER = re.compile(
+    r"(?<![^\W_])"
+    rf"(?:(?P<prefix>[{_UPPER}]{{1,6}}(?:[-/][{_UPPER}]{{1,4}}){{0,2}})[ \u00a0]{{1,2}})?"
+    r"#?(?=[^\s]{0,40}\d)"
+    r"(?P<core>[^\W_]{1,24}(?:(?:[/\\_\-.–]| / (?=\d))[^\W_]{1,20}){0,7})"
+)
+DATE = re.compile(
+    r"(?:\d{1,2}[.\-]\d{1,2}[.\-](?:\d{4}|\d{2})|(?:19|20)\d\d[.\-/](?:0?[1-9]|"
+    r"1[0-2])[.\-/]\d{1,2})$"
+)
+MONEY = re.compile(r"\d{1,7}\.\d{2}$")
+YEAR = re.compile(r"(?:19|20)\d\d$")
+
+_NR = (
+    r"(?:nr\.?|numery?|numerze|numeru|num\.|no\.?|number|c\.|cislo|cislem|cisla|nummer|sz\.|szama?|"
+    r"sorszama?|sorszam|id|№|номер|номером|ref\.?|#)"
+)
+_JOIN = r"(?:[ :;,(\"'„»«*|\-]|o|pod|s|se|mit|der|with|the|of|za|за|під)"
+_SORT = (
+    r"(?:vat|koncow[a-z]+|zaliczkow[a-z]+|marza|vat[ -]marza|uproszczon[a-z]+|elektroniczn[a-z]+|"
+    r"sprzedazy|imienn[a-z]+|zbiorcz[a-z]+|e-?faktur[a-z]+|pdf|danov[a-z]+ doklad[a-z]*|"
+    r"fiskaln[a-z]+|elektronick[a-z]+|ostatn[a-z]+|konecn[a-z]+|oryginal|kopia|duplikat)"
+)
+_CORRECTION = (
+    r"(?:faktur[a-z]{0,4}[ -]{1,3}(?:vat[ -]{1,3})?(?:koryguj[a-z]{2,6}|korekt[a-z]{0,4})|"
+    r"korekt[a-z]{0,4}|opravn[a-z]{1,4} (?:danov[a-z]{1,4} )?"
+    r"(?:doklad[a-z]{0,3}|faktur[a-z]{0,3})|dobropis[a-z]{0,3}|tarchopis[a-z]{0,3}|"
+    r"(?:sztorno|storno|helyesbito|modosito|ervenytelenito|jovairo)[ -]?szaml[a-z]{0,4}|"
+    r"gutschrift[a-z]{0,3}|rechnungskorrektur|korrekturrechnung|stornorechnung|"
+    r"rechnungsberichtigung|credit[ -](?:note|memo)|correct(?:ion|ive|ing|ed) invoice|"
+    r"invoice correction|коригу[а-яіїєґ]{2,9}(?: рахун[а-яіїєґ-]{1,14})?|"
+    r"кредит[а-яіїєґ-]{0,6} ?нот[а-яі]{1,3})"
+)
+_PROFORMA = (
+    r"(?:(?:faktur[a-z]{0,4}|invoice|szamla|rechnung)?[ -]{0,3}pro[ -]?form[a-z]{1,3}"
+    r"(?:[ -]?(?:rechnung|invoice|faktur[a-z]{0,3}|szaml[a-z]{0,4}))?|"
+    r"(?:zalohov|preddavkov)[a-z]{1,3} (?:faktur[a-z]{0,3}|list)|predfaktur[a-z]{1,3}|"
+    r"dijbeker[a-z]{0,6}|elolegbeker[a-z]{0,6}|проформ[а-я]{0,2}|рахун[а-яі]{2,4} на оплату)"
+)
+_RECEIPT = (
+    r"(?:e-?)?(?:paragon[a-z]{0,3}|uctenk[a-z]{0,3}|nyugt[a-z]{0,6}|kassenbon[a-z]?|kassenbeleg|"
+    r"receipt|quittung|чек[а-яі]{0,2})"
+)
+_DOCUMENT = (
+    r"(?:e-?)?faktur[a-z]{0,4}|(?:danov[a-z]{1,4} )?doklad[a-z]{0,3}|"
+    r"dokument[a-z]{0,3}(?: sprzedazy)?|rachunek|rachunk[a-z]{1,3}|invoices?|"
+    r"rechnung(?:en|s(?:nummer|-?nr\.?))?|beleg(?:nummer|nr\.?)?|"
+    r"(?:e-?|vegs?|eloleg)?szaml(?:a|at|aja|ajat|ak|akat|ank|ankat|ahoz|arol|anak|ara|aval|aink)|"
+    r"рахун[а-яі]{2,4}[ -]{0,3}фактур[а-яі]{1,3}|фактур[а-яі]{1,3}|рахун[а-яі]{2,4}|"
+    r"інвойс[а-яі]{0,3}|"
+    r"номер фактури"
+)
+_REFERS = (
+    r"(?:do|ke?|dotyczy|dotyczac[a-z]{1,3}|koryguj[a-z]{1,4}|korekt[a-z]{1,3}|"
+    r"korygowan[a-z]{1,4}|opravovan[a-z]{1,4}|"
+    r"zur?|zum|to|for|against|original|oryginaln[a-z]{1,4}|puvodn[a-z]{1,4}|povodn[a-z]{1,4}|"
+    r"eredeti|"
+    r"ursprunglich[a-z]{0,2}|до|на основании|оригінальн[а-яіїє]{1,4})[ :]{1,3}(?:the |der |"
+    r"original )?"
+)
+# The numbered thing is named first; its parts are told apart by which group matched.
+LABEL = re2.compile(
+    rf"(?:^|[^a-zа-яіїєґ0-9])(?P<refers>{_REFERS})?"
+    rf"(?:(?P<correction>{_CORRECTION})|(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
+    rf"|(?P<document>{_DOCUMENT}))"
+    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}"
+    rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
+)
+LABEL_SPAN = 110  # characters of a label that are looked at, before the number
+# A Hungarian number stands before its noun: "az E-2026-12 sorszámú számla".
+AFTER = re.compile(r"[ ,]{1,2}(?:(?:sor)?szamu |sz\. |szamon )?(?:e-)?(?:vegszamla|szaml|nyugt)")
+
+# Prefixes that ledgers print on sales documents, believed without a word next to them.
+BARE = re.compile(
+    r"(?<![\w/\-])(?P<number>(?:FVS|FVAT|FVK|FV|FS|FAK|FAV|FA|KFS|KFV|KFA|KOR|INV|RINV|ACC-SINV|"
+    r"RE|RG)"
+    r"(?:[ /\-_]{0,2}[A-Z]{1,4}(?=[/\-_ ]))?[ /\-_#]{0,2}\d{1,10}"
+    r"(?:[/\-_][A-Z0-9]{1,8}){0,5})(?![\w])"
+)
+BARE_CORRECTION = re.compile(r"(?:KFS|KFV|KFA|KOR|RINV|FVK)")
+
+
+def normalised_number(number: str) -> str:
+    """A number without its looks: ``FV 12/11/2026``, ``FV_12_11_2026`` and ``FV-12-11-2026``
+    are the same one. Digits of neighbouring groups never run together."""
+    joined = SEPARATORS.sub("/", plain(clean(number)).strip()).strip("/").upper()
+    return re.sub(r"(?<=[^\d/])/?(?=\d)|(?<=\d)/?(?=[^\d/])", "", joined)
+
+
+def same_number(one: str | None, other: str | None) -> bool:
+    return bool(one and other) and normalised_number(one or "") == normalised_number(other or "")
+
+
+def numbers_in(text: str) -> list[FoundNumber]:
+    """Numbers that a word for a document introduces, in order of appearance."""
+    text = clean(text)
+    folded = plain(text)
+    found: list[FoundNumber] = []
+    taken = 0
+    for match in NUMBER.finditer(text):
+        if not any(letter.isdigit() for letter in match["core"]):
+            continue
+        for start in _starts(match, text):
+            if start < taken:
+                continue
+            labelled = _labelled(text, folded, start, match.end())
+            if labelled is not None:
+                found.append(labelled)
+                taken = match.end()
+                break
+    return found
+
+
+def _starts(match: re.Match[str], text: str) -> tuple[int, ...]:
+    """Where the number may begin: with its prefix word when that is upper case, or after it."""
+    core = match.start("core")
+    core -= core > 0 and text[core - 1] == "#"
+    if match["prefix"] and match["prefix"].isupper() and not _is_label_word(match["prefix"]):
+        return (match.start(), core)
+    return (core,)
+
+
+def _is_label_word(prefix: str) -> bool:
+    """``NR``, ``VAT``, ``DO`` in capitals are words of the label, not of the number."""
+    return plain(prefix) in LABEL_WORDS
+
+
+LABEL_WORDS = frozenset(
+    {
+        "nr", "vat", "do", "numer", "no", "c", "cislo", "nummer", "z", "ze", "dnia", "faktura",
+        "faktury", "invoice", "szamla", "pdf", "num", "of", "the", "na", "k", "ke", "sz", "szam",
+        "№", "номер", "від", "za", "dne", "den", "dna", "date", "data", "nip", "dic", "ico",
+    }
+)  # fmt: skip
+
+
+def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | None:
+    number = trimmed(text[start:end])
+    if not number:
+        return None
+    before = folded[max(0, start - LABEL_SPAN) : start]
+    line = before.rsplit("\n", 2)
+    # The label may be the line above (a table), never further away.
+    before = before if len(line) < 3 else "\n".join(line[-2:])
+    label = LABEL.search(before.replace("\n", " "))
+    if label is None:
+        if AFTER.match(folded, start + len(number)) and looks_numbered(number):
+            return FoundNumber(number, Numbers.DOCUMENT, start, labelled=False)
+        return None
+    labelled = label["nr"] is not None or before.rstrip(" ").endswith((":", "#", "№"))
+    if not (plausible(number) if labelled else looks_numbered(number)):
+        return None
+    if label["proforma"]:
+        of = Numbers.PROFORMA
+    elif label["refers"]:
+        of = Numbers.REFERRED
+    elif label["correction"]:
+        of = Numbers.CORRECTION
+    elif label["receipt"]:
+        of = Numbers.RECEIPT
+    else:
+        of = Numbers.DOCUMENT
+    return FoundNumber(number, of, start, labelled)
+
+
+def trimmed(number: str) -> str:
+    """Without the full stop of its sentence and without trailing words that hold no digit."""
+    number = re.sub(r" / ", "/", number.strip()).rstrip(".-–_/\\")
+    number = COPY_MARK.sub("", number)
+    return number if any(letter.isdigit() for letter in number) else ""
+
+
+def plausible(number: str) -> bool:
+    """May be a number when a label says so: no date, no price, no bare year."""
+    bare = number.lstrip("#")
+    return (
+        len(number) <= 40
+        and not DATE.match(bare)
+        and not MONEY.match(bare)
+        and not YEAR.match(bare)
+        and not bare[0].islower()
+    )
+
+
+def looks_numbered(number: str) -> bool:
+    """Is a number even without "nr": has parts, a prefix, or at least four digits."""
+    if not plausible(number):
+        return False
+    digits = sum(letter.isdigit() for letter in number)
+    parts = len([part for part in re.split(r"[/\\_\-. ]", number) if part])
+    return digits >= 4 or (parts >= 2 and digits >= 2 and bool(re.search(r"[/_\-\\ ]", number)))
+
+
+def bare_numbers(text: str) -> list[FoundNumber]:
+    """Numbers whose prefix alone says that they number a sales document: ``FS 64/M2/10/2026``."""
+    return [
+        FoundNumber(
+            match["number"],
+            Numbers.CORRECTION if BARE_CORRECTION.match(match["number"]) else Numbers.DOCUMENT,
+            match.start(),
+            labelled=False,
+        )
+        for match in BARE.finditer(clean(text))
+        if sum(letter.isdigit() for letter in match["number"]) >= 3
+    ]
+
+
+COPY_MARK = re.compile(
+    r"[/_\-. ](?:oryginał|oryginal|original|kopia|copy|duplikat|pdf)$", re.IGNORECASE
+)
+NAME_WORDS = re.compile(
+    r"^(?:kopia|copy|duplikat|oryginal|original|faktur[a-z]{0,4}|fakt|vat|nr|invoice|szamla|"
+    r"rechnung|"
+    r"e-?faktura|korekt[a-z]{0,3}|korygujaca|doklad|danovy|dobropis|opravny|credit|note|memo|"
+    r"nyugta|"
+    r"receipt|paragon|uctenka|e|pdf|document|dokument|sprzedazy|gutschrift|stornorechnung|"
+    r"фактура|рахунок|інвойс|чек)$"
+)
+HASH_NAME = re.compile(
+    r"[0-9a-f]{12,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+
+
+def number_in_name(name: str) -> str | None:
+    """The number that a file name spells, its ``/`` written as ``_`` or ``-``; best guess.
+
+    ``FV_12_11_2026.pdf`` → ``FV 12/11/2026``; ``faktura_2026-551.pdf`` → ``2026-551``.
+    """
+    stem = clean(name).rsplit("/", 1)[-1]
+    stem = re.sub(r"\.(?:pdf|p7m|xml)$", "", stem, flags=re.IGNORECASE)
+    if HASH_NAME.fullmatch(stem.lower()):
+        return None
+    words = [word for word in re.split(r"[_\s]+", stem) if word]
+    labelled = False
+    while words and NAME_WORDS.match(plain(words[0])):
+        labelled = plain(words.pop(0)) == "nr"
+    if words and "-" in words[0]:
+        first, _, rest = words[0].partition("-")
+        if NAME_WORDS.match(plain(first)):
+            words[0] = rest
+    kept = "_".join(words).strip("_-()")
+    if not any(letter.isdigit() for letter in kept):
+        return None
+    if not labelled and not looks_numbered(kept):
+        return None
+    if re.search(r"[^\W\d_]{7,}", kept):  # a word, not a prefix
+        return None
+    prefix, separator, rest = kept.partition("_")
+    if separator and prefix.isalpha() and prefix not in ("INV", "RINV"):
+        return f"{prefix} {rest.replace('_', '/')}"
+    return kept.replace("_", "/")
