@@ -150,4 +150,4 @@ async def test_a_connection_costs_no_look_through_every_attribute() -> None:
         client = await listener.connect()
         assert (await client.ask("NOOP"))[:3] == "250"
 
-        assert loop.time() - started < 2
+        assert loop.time() - started < 5

@@ -169,7 +169,7 @@ async def test_a_flood_of_commands_does_not_stop_the_others() -> None:
         started = asyncio.get_running_loop().time()
 
         assert (await other.ask("NOOP"))[:3] == "250"
-        assert asyncio.get_running_loop().time() - started < 0.5
+        assert asyncio.get_running_loop().time() - started < 2
         for task in (flooding, reading):
             task.cancel()
         await asyncio.gather(flooding, reading, return_exceptions=True)

@@ -50,7 +50,7 @@ TRICKY = st.lists(
 ).map(b"".join)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1000, deadline=None)
 @given(TRICKY, st.lists(st.integers(min_value=0, max_value=200), max_size=20))
 def test_chunk_borders_never_change_content_or_end(raw: bytes, cuts: list[int]) -> None:
     raw += b"\r\n.\r\nNOOP\r\n"
@@ -61,7 +61,7 @@ def test_chunk_borders_never_change_content_or_end(raw: bytes, cuts: list[int]) 
     assert (content, rest) == model(raw)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(TRICKY)
 def test_bytes_that_come_one_by_one_give_the_same_message(raw: bytes) -> None:
     raw += b"\r\n.\r\n"
@@ -71,7 +71,7 @@ def test_bytes_that_come_one_by_one_give_the_same_message(raw: bytes) -> None:
     assert (content, rest) == model(raw)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300))
 def test_a_clean_message_that_was_stuffed_comes_out_byte_for_byte(body: bytes) -> None:
     body = re.sub(rb"\r*\n|\r", b"\r\n", body)

@@ -38,7 +38,7 @@ MAX_AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4.5
 MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 REPLIES_AT_ONCE = 50
 UNREAD_BYTES = 65_536
-LINGER_S = 2.0  # a client that is still sending gets so long to read why it is cut off
+LINGER_S = 1.0  # a client that is still sending gets so long to read why it is cut off
 NEVER = float("inf")
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")

@@ -23,26 +23,30 @@ MAX_REMEMBERED = 50_000
 class LoopGuard:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
-        self._met: OrderedDict[bytes, datetime] = OrderedDict()
+        # Hashes of digest and recipient; one that two share costs a question, nothing else.
+        self._met: OrderedDict[int, datetime] = OrderedDict()
 
     async def circling(
         self, sha256: str, recipients: tuple[str, ...], *, now: datetime
     ) -> frozenset[str]:
         """Those recipients that had these bytes too often already."""
-        key = bytes.fromhex(sha256)[:16]
-        met_at = self._met.pop(key, None)
-        self._met[key] = now
-        while self._met and (
-            len(self._met) > MAX_REMEMBERED or now - next(iter(self._met.values())) > WINDOW
-        ):
-            self._met.popitem(last=False)
-        if met_at is None or now - met_at > WINDOW:
-            return frozenset()
         since = now - WINDOW
+        met_before = [
+            recipient for recipient in recipients if self._meets(sha256, recipient, now, since)
+        ]
         return frozenset(
             [
                 recipient
-                for recipient in recipients
+                for recipient in met_before
                 if await self._spool.same_digest_since(sha256, recipient, since) >= MAX_IN_WINDOW
             ]
         )
+
+    def _meets(self, sha256: str, recipient: str, now: datetime, since: datetime) -> bool:
+        """Remember the meeting; whether there was one within the window before."""
+        key = hash((sha256, recipient.lower()))
+        met_at = self._met.pop(key, None)
+        self._met[key] = now
+        while len(self._met) > MAX_REMEMBERED or next(iter(self._met.values())) < since:
+            self._met.popitem(last=False)
+        return met_at is not None and met_at >= since
