@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -51,10 +52,9 @@ def test_typographic_quotes_and_dashes_become_ascii():
 
 
 def test_every_character_folds_to_something_that_stays():
-    for code in range(sys.maxunicode + 1):
-        if not 0xD800 <= code <= 0xDFFF:
-            once = fold(f"x{chr(code)}x")
-            assert fold(once) == once, hex(code)
+    for first in range(0, sys.maxunicode + 1, 512):
+        once = fold("x".join(map(chr, range(first, first + 512))))
+        assert fold(once) == once, hex(first)
 
 
 @given(texts)
@@ -69,7 +69,7 @@ def test_the_map_goes_with_the_folded_text(text: str):
     assert folded == fold(text)
     assert len(places) == len(folded) + 1
     assert places[-1] == len(text)
-    assert all(a <= b for a, b in zip(places, places[1:], strict=False))
+    assert all(a <= b for a, b in pairwise(places))
     assert all(0 <= place < len(text) for place in places[:-1])
 
 
