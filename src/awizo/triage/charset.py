@@ -50,7 +50,7 @@ _CYRILLIC_GUESSES = ("cp1251", "koi8-u")
 _NOT_ASCII = bytes(range(0x80, 0x100))
 _ASCII = bytes(range(0x80))
 _MOJIBAKE = re.compile("[\u00c2-\u00c5\u0102\u0139][\u0080-\u00bf\u0100-\u0192\u2010-\u2122]")
-_PAIR = re.compile(rb"[\x80-\xff]{2}")
+_RUN = re.compile(rb"[\x80-\xff]{3,}")
 _UTF8_CHARACTER = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
 )
@@ -139,7 +139,7 @@ def _judge(data: bytes, declared: str) -> str:
     high = sample.translate(None, _ASCII)
     distinct = bytes(sorted(set(high)))
     # Cyrillic words are runs of high bytes; in Latin ones a high byte stands among ASCII.
-    cyrillic = len(_PAIR.findall(sample)) * 2 > len(high) * 0.55
+    cyrillic = sum(map(len, _RUN.findall(sample))) > len(high) * 0.6
     if declared and _fits(distinct, declared, cyrillic):
         return declared
     counts = {byte: high.count(byte) for byte in distinct}

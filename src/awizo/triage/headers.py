@@ -34,36 +34,42 @@ def decode_words(value: str) -> str:
     if "=?" not in value:
         return value
     out: list[str] = []
-    pending = b""
+    pending: list[tuple[str, str]] = []  # encoding and text of adjacent words of one charset
     charset = ""
     position = 0
     for found in _ENCODED.finditer(value):
         between = value[position : found.start()]
-        data = _word_bytes(found[2], found[3])
-        if data is None:
-            continue
         here = found[1].partition("*")[0].lower()  # RFC 2231 section 5 adds "*language"
         if pending and (between.strip() or here != charset):
-            out.append(decode(pending, charset)[0])
-            pending = b""
-            if between.strip():
-                out.append(between)
-        elif not pending and (between.strip() or not out):
+            out.append(decode(_bytes_of(pending), charset)[0])
+            pending.clear()
+            out.append(between if between.strip() else "")
+        elif not pending:
             out.append(between)
-        pending += data
+        pending.append((found[2].lower(), found[3]))
         charset = here
         position = found.end()
     if pending:
-        out.append(decode(pending, charset)[0])
+        out.append(decode(_bytes_of(pending), charset)[0])
     out.append(value[position:])
     return "".join(out)
 
 
-def _word_bytes(encoding: str, text: str) -> bytes | None:
-    raw = text.encode("ascii", "ignore")
-    if encoding in "qQ":
-        return binascii.a2b_qp(raw, header=True)
-    return decode_base64(raw)
+def _bytes_of(words: list[tuple[str, str]]) -> bytes:
+    """Bytes of adjacent words; Base64 is joined first, for some programs cut it anywhere."""
+    out: list[bytes] = []
+    base64 = ""
+    for encoding, text in words:
+        if encoding == "b":
+            base64 += text
+            continue
+        if base64:
+            out.append(decode_base64(base64.encode("ascii", "ignore")))
+            base64 = ""
+        out.append(binascii.a2b_qp(text.encode("ascii", "ignore"), header=True))
+    if base64:
+        out.append(decode_base64(base64.encode("ascii", "ignore")))
+    return b"".join(out)
 
 
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")

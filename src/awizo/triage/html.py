@@ -178,7 +178,9 @@ _SIGNATURE_NAMES = re.compile(
 
 # Control characters that cannot come from the mail stand for what happens between words.
 _OPEN_INDENT, _OPEN_QUOTE, _OPEN_SIGNATURE, _CLOSE, _DIVIDE = "\x01", "\x02", "\x03", "\x04", "\x05"
+_BLOCK, _PARAGRAPH = "\x06", "\x07"
 _EVENTS = re.compile(r"[\x01-\x05]")
+_BREAKS = re.compile(r"[\x06\x07][\x06\x07\s]*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
 _INVISIBLE = dict.fromkeys(
     [0xAD, 0x34F, 0x061C, 0x115F, 0x17B4, 0x17B5, 0x180E, *range(0x200B, 0x2010), 0x2060, 0xFEFF]
@@ -210,8 +212,14 @@ def read_html(source: str, *, max_links: int) -> Page:
     text = unescape(joined)
     if _HAS_INVISIBLE.search(text):
         text = text.translate(_INVISIBLE)
-    _to_lines(text, page)
+    _to_lines(_BREAKS.sub(_line_ends, text), page)
     return page
+
+
+def _line_ends(found: re.Match[str]) -> str:
+    """However many blocks end and begin here, it is one line end, or one blank line."""
+    breaks = found[0]
+    return "\n\n" if _PARAGRAPH in breaks or breaks.count("\n") > 1 else "\n"
 
 
 def _without_comments(source: str) -> str:
@@ -316,7 +324,7 @@ def _stream(source: str, page: Page, hidden_names: frozenset[str], max_links: in
         attributes = attributes or broken or ""
         if closing:
             if name in _BLOCKS:
-                out.append("\n\n" if name in _PARAGRAPHS else "\n")
+                out.append(_PARAGRAPH if name in _PARAGRAPHS else _BLOCK)
                 if name == "pre" and pre:
                     pre -= 1
             elif name == "td" or name == "th":
@@ -332,7 +340,7 @@ def _stream(source: str, page: Page, hidden_names: frozenset[str], max_links: in
                     out.append(_CLOSE)
             continue
         if name in _BLOCKS:
-            out.append("\n\n" if name in _PARAGRAPHS else "\n")
+            out.append(_PARAGRAPH if name in _PARAGRAPHS else _BLOCK)
             if name == "li":
                 out.append("- ")
             elif name == "pre":
@@ -425,7 +433,7 @@ def _add_link(page: Page, href: str, label: str, max_links: int) -> None:
     href = "".join(href.split()) if any(c in href for c in " \n\r\t") else href
     if href[:4].lower() != "http" or len(page.links) >= max_links or len(href) > 8_000:
         return
-    words = " ".join(_EVENTS.sub(" ", unescape(label[:2_000])).split())[:300]
+    words = " ".join(_CONTROLS.sub(" ", unescape(label[:2_000])).split())[:300]
     page.links.append(Link(href, words))
 
 

@@ -337,7 +337,7 @@ def _is_not_base64(sample: bytes) -> bool:
     if not stripped or _BASE64_ONLY.match(stripped):
         return stripped.count(b" ") > max(4, len(stripped) // 12)
     strange = len(re.findall(rb"[^A-Za-z0-9+/=\s]", stripped))
-    return strange * 20 > len(stripped) or stripped.count(b" ") > max(4, len(stripped) // 12)
+    return strange * 10 > len(stripped) or stripped.count(b" ") > max(4, len(stripped) // 12)
 
 
 def _uudecoded(raw: bytes, defects: list[str]) -> bytes:

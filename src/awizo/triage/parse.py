@@ -196,7 +196,7 @@ class _Parser:
         harvest.texts.append(plain_text)
         harvest.bodies.extend(page)
         if is_empty_note(plain_text):
-            if len(words_of(page_text)) < 3:
+            if not words_of(page_text):
                 harvest.bodies.extend(plain)
             return
         if adds_to(words_of(plain_text), words_of(page_text)):
@@ -221,7 +221,8 @@ class _Parser:
         found = read_tnef(data)
         if found is None or found.damaged:
             harvest.defects.append("tnef_damaged")
-        if found is None or (found.damaged and not found.attachments):
+        # A file of which nothing is understood stays what it is; nobody can say what it holds.
+        if found is None or not (found.attachments or found.text or found.html):
             harvest.attachments.append(
                 (Attachment(part.name, part.content_type, data, part=part.number), "")
             )

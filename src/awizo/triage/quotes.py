@@ -29,11 +29,12 @@ from awizo.triage.marks import (
 
 _MAX_LINE = 2_000  # characters of one line that patterns look at
 _MAX_SIGNATURE_LINES = 12
+_MAX_OPENINGS = 2_000  # lines in which the beginning of a quote is looked for
 _MAX_SIGNATURE_LINE = 90  # characters; a longer line is a sentence
 _QUOTE_SIGN = re.compile(r"\s{0,3}(?:>|\|\s)")
 _DASHES = re.compile(r"\s{0,2}(?:-- ?|—|__ ?|--_)\s*$")
 _RULER = re.compile(r"^[\s_=*~-]{4,}$")
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=\S)")
+_SENTENCE = re.compile(r"(?<=\w{4}[.!?])\s+(?=\S)")  # not behind "ul." or "Sp."
 _POSTSCRIPT = re.compile(r"^p\.? ?s\.?[ :.,-]")
 _WORDY = re.compile(r"\w{2,}")
 
@@ -116,10 +117,12 @@ def _find_quotes(
     at = count
     if DIVIDER.search(whole) or BLOCK_FIELDS[0].search(whole) or ATTRIBUTION.search(whole):
         at = 0
-    while at < count:
+    tries = 0
+    while at < count and tries < _MAX_OPENINGS:
         if sorts[at] is Sort.QUOTED or not folded[at]:
             at += 1
             continue
+        tries += 1
         length = _opening(folded, sorts, at)
         if length == 0:
             at += 1
@@ -312,17 +315,20 @@ def _find_footers(folded: Sequence[str], sorts: list[Sort]) -> None:
 
 
 def _is_boilerplate(line: str) -> bool:
-    """All of the line is boilerplate: one sentence matches, none carries news."""
-    found = FOOTER.search(line)
-    if found is None:
+    """The line begins as boilerplate, most of it is, and nothing in it is news.
+
+    A question in a sentence of boilerplate ("Questions? Write to us.") asks nothing.
+    """
+    if not FOOTER.search(line):
         return False
-    news = NEWS_OF_ITS_OWN.search(line)
-    if news is None:
-        return True
-    sentences = _SENTENCE.split(line)
-    # "Questions? Write to us." asks nothing of the buyer.
-    rest = [s for s in sentences if not FOOTER.search(s)]
-    matched = [s for s in sentences if FOOTER.search(s)]
-    return not any(NEWS_OF_ITS_OWN.search(s) for s in rest) and not any(
-        NEWS_OF_ITS_OWN.search(s.rstrip("?")) for s in matched
-    )
+    known = other = 0
+    for number, sentence in enumerate(_SENTENCE.split(line)):
+        if FOOTER.search(sentence):
+            if NEWS_OF_ITS_OWN.search(sentence.replace("?", " ")):
+                return False
+            known += len(sentence)
+        elif number == 0 or NEWS_OF_ITS_OWN.search(sentence):
+            return False
+        else:
+            other += len(sentence)
+    return other <= known
