@@ -25,11 +25,11 @@ DOMAINS = ("allegromail.pl", "user.allegrogroup.pl")
         ("", ""),
     ],
 )
-def test_an_address_has_one_spelling(address: str, expected: str):
+def test_an_address_has_one_spelling(address: str, expected: str) -> None:
     assert folded(address) == expected
 
 
-def test_a_masked_address_falls_into_buyer_purchase_and_domain():
+def test_a_masked_address_falls_into_buyer_purchase_and_domain() -> None:
     assert split("8awgqyk6a5+CUB31c122@allegromail.pl") == MaskedAddress(
         "8awgqyk6a5", "cub31c122", "allegromail.pl"
     )
@@ -47,7 +47,7 @@ def test_a_masked_address_falls_into_buyer_purchase_and_domain():
         '"a+b"@allegromail.pl',
     ],
 )
-def test_a_buyer_is_known_in_any_spelling(address: str):
+def test_a_buyer_is_known_in_any_spelling(address: str) -> None:
     assert is_buyer(address, DOMAINS)
 
 
@@ -66,12 +66,12 @@ def test_a_buyer_is_known_in_any_spelling(address: str):
         "x@allegromail.pl@example.com",
     ],
 )
-def test_a_stranger_is_never_taken_for_a_buyer(address: str):
+def test_a_stranger_is_never_taken_for_a_buyer(address: str) -> None:
     assert not is_buyer(address, DOMAINS)
 
 
 @given(st.text(max_size=60))
-def test_any_text_can_be_asked(text: str):
+def test_any_text_can_be_asked(text: str) -> None:
     masked = split(text)
 
     assert masked.base == masked.base.lower()

@@ -36,20 +36,22 @@ UKRAINIAN = "Вітаємо! Ваше замовлення відправлен�
         (UKRAINIAN, "koi8-u"),
     ],
 )
-def test_the_letters_are_right_whatever_charset_is_declared(text: str, written: str, declared: str):
+def test_the_letters_are_right_whatever_charset_is_declared(
+    text: str, written: str, declared: str
+) -> None:
     mail = a_mail(text.encode(written), content_type=f"text/plain; charset={declared}")
 
     assert parse(mail).text == text
 
 
-def test_a_missing_charset_is_guessed_and_told():
+def test_a_missing_charset_is_guessed_and_told() -> None:
     message = parse(a_mail(POLISH.encode("cp1250"), content_type="text/plain"))
 
     assert message.text == POLISH
     assert "charset_missing" in message.defects
 
 
-def test_a_wrong_charset_is_told_and_a_right_one_is_not():
+def test_a_wrong_charset_is_told_and_a_right_one_is_not() -> None:
     wrong = parse(a_mail(POLISH, content_type="text/plain; charset=iso-8859-2"))
     right = parse(
         a_mail(POLISH, content_type="text/plain; charset=iso-8859-2", charset="iso-8859-2")
@@ -59,28 +61,28 @@ def test_a_wrong_charset_is_told_and_a_right_one_is_not():
     assert right.defects == ()
 
 
-def test_a_letter_cut_in_two_does_not_spoil_the_rest():
+def test_a_letter_cut_in_two_does_not_spoil_the_rest() -> None:
     message = parse(a_mail((POLISH + " ą").encode()[:-1]))
 
     assert message.text.startswith(POLISH)
     assert "charset_broken_bytes" in message.defects
 
 
-def test_utf_8_that_was_encoded_twice_is_mended():
+def test_utf_8_that_was_encoded_twice_is_mended() -> None:
     message = parse(a_mail("Wysłaliśmy paczkę".encode().decode("latin-1")))
 
     assert message.text == "Wysłaliśmy paczkę"
     assert "charset_twice" in message.defects
 
 
-def test_a_page_may_name_its_charset_itself():
+def test_a_page_may_name_its_charset_itself() -> None:
     page = f'<meta http-equiv="Content-Type" content="text/html; charset=iso-8859-2">{POLISH}'
     message = parse(a_mail(page.encode("iso-8859-2"), content_type="text/html"))
 
     assert message.text == POLISH
 
 
-def test_a_charset_name_never_reaches_other_codecs():
+def test_a_charset_name_never_reaches_other_codecs() -> None:
     for name in ("zlib", "punycode", "unicode_escape", "rot13", "idna"):
         assert "hello" in parse(a_mail("hello", content_type=f"text/plain; charset={name}")).text
 
@@ -107,26 +109,26 @@ def test_a_charset_name_never_reaches_other_codecs():
         ("a\r\n b\r\n\tc", "a b c"),
     ],
 )
-def test_a_subject_is_read_as_its_reader_sees_it(raw: str, expected: str):
+def test_a_subject_is_read_as_its_reader_sees_it(raw: str, expected: str) -> None:
     assert parse(a_mail(headers=f"Subject: {raw}")).subject == expected
 
 
 @pytest.mark.parametrize("charset", ["utf-8", "cp1250", "iso-8859-2"])
-def test_a_header_in_raw_8_bit_is_read(charset: str):
+def test_a_header_in_raw_8_bit_is_read(charset: str) -> None:
     message = parse(a_mail(headers="Subject: Wysłaliśmy Twoją paczkę".encode(charset)))
 
     assert message.subject == "Wysłaliśmy Twoją paczkę"
     assert "header_8bit" in message.defects
 
 
-def test_the_first_line_of_a_mailbox_and_broken_lines_are_passed_over():
+def test_the_first_line_of_a_mailbox_and_broken_lines_are_passed_over() -> None:
     message = parse(b"From a@b Mon Nov  2\r\nSubject: x\r\nno field\r\nTo: c@d\r\n\r\nbody")
 
     assert (message.subject, message.to, message.text) == ("x", ("c@d",), "body")
     assert "header_broken" in message.defects
 
 
-def test_addresses_are_found_with_their_names():
+def test_addresses_are_found_with_their_names() -> None:
     message = parse(
         b"From: =?utf-8?Q?Zielony_Ogr=C3=B3d?= <biuro@ogrod.eu>\r\n"
         b'To: "Kowalski, Jan" <A+B@allegromail.pl>, c+d@allegromail.pl (Ewa),\r\n'
@@ -141,7 +143,7 @@ def test_addresses_are_found_with_their_names():
     assert (message.reply_to, message.delivered_to) == (("r@ogrod.eu",), ("i@x.pl",))
 
 
-def test_ids_keep_their_brackets():
+def test_ids_keep_their_brackets() -> None:
     message = parse(
         a_mail(
             headers="Message-Id: <a@x>\r\nIn-Reply-To: Wiadomość <b@x> z dnia\r\n"
@@ -163,7 +165,7 @@ def test_ids_keep_their_brackets():
         ("Sat, 99 Foo 20260 99:99:99 +9999", None),
     ],
 )
-def test_a_date_is_utc_or_none(raw: str, expected: datetime | None):
+def test_a_date_is_utc_or_none(raw: str, expected: datetime | None) -> None:
     assert parse(a_mail(headers=f"Date: {raw}")).date == expected
 
 
@@ -184,7 +186,7 @@ def test_a_date_is_utc_or_none(raw: str, expected: datetime | None):
         "attachment; FILENAME = =?utf-8?B?RmFrdHVyYSB6xYJvxbxvbmEucGRm?=",
     ],
 )
-def test_a_file_name_is_decoded_in_every_spelling(disposition: str):
+def test_a_file_name_is_decoded_in_every_spelling(disposition: str) -> None:
     mail = a_multipart(
         a_part("w załączniku"),
         a_part(PDF, "application/pdf", headers=f"Content-Disposition: {disposition}"),
@@ -199,13 +201,13 @@ def test_a_file_name_is_decoded_in_every_spelling(disposition: str):
     )
 
 
-def test_the_name_of_the_type_serves_where_the_disposition_has_none():
+def test_the_name_of_the_type_serves_where_the_disposition_has_none() -> None:
     mail = a_multipart(a_part(PDF, 'application/octet-stream; name="FS 64\\\\M 1/2.pdf"'))
 
     assert parse(mail).attachments[0].name == "FS 64\\M 1/2.pdf"
 
 
-def test_a_text_file_is_an_attachment_not_the_body():
+def test_a_text_file_is_an_attachment_not_the_body() -> None:
     mail = a_multipart(
         a_part("treść"), a_part("a;b", "text/plain; name=lista.txt"), a_part("<p>x", "text/html")
     )
@@ -227,26 +229,26 @@ def test_a_text_file_is_an_attachment_not_the_body():
         (b"JVBERi0=\r\nMS40IG5vdCBtdWNoIG9mIG9uZQ==\r\n", PDF),  # encoded in two goes
     ],
 )
-def test_base64_is_read_though_it_is_not_clean(lines: bytes, expected: bytes):
+def test_base64_is_read_though_it_is_not_clean(lines: bytes, expected: bytes) -> None:
     mail = a_mail(lines, content_type="application/pdf; name=a.pdf", encoding="base64")
 
     assert parse(mail).attachments[0].content == expected
 
 
-def test_text_that_only_says_it_is_base64_is_read_as_it_stands():
+def test_text_that_only_says_it_is_base64_is_read_as_it_stands() -> None:
     message = parse(a_mail("Dzień dobry, paczka jest już w drodze!", encoding="base64"))
 
     assert message.text == "Dzień dobry, paczka jest już w drodze!"
     assert "transfer_encoding_wrong" in message.defects
 
 
-def test_quoted_printable_with_soft_breaks_is_read():
+def test_quoted_printable_with_soft_breaks_is_read() -> None:
     mail = a_mail(b"wys=C5=82ano z za=\r\n=C5=82=C4=85cznikiem =3D", encoding="quoted-printable")
 
     assert parse(mail).text == "wysłano z załącznikiem ="
 
 
-def test_uuencode_is_read():
+def test_uuencode_is_read() -> None:
     mail = a_mail(
         b"begin 644 a.pdf\r\n#86)C\r\n`\r\nend\r\n",
         content_type="application/octet-stream; name=a.pdf",
@@ -259,7 +261,7 @@ def test_uuencode_is_read():
 # --- the tree ---------------------------------------------------------------------------------
 
 
-def test_the_richer_version_is_shown_and_not_both():
+def test_the_richer_version_is_shown_and_not_both() -> None:
     mail = a_multipart(
         a_part("Faktura do pobrania: https://x.pl/f/1"),
         a_part(
@@ -284,7 +286,7 @@ def test_the_richer_version_is_shown_and_not_both():
         "",
     ],
 )
-def test_an_empty_note_does_not_hide_the_page(note: str):
+def test_an_empty_note_does_not_hide_the_page(note: str) -> None:
     mail = a_multipart(
         a_part(note), a_part("<p>Wysłaliśmy paczkę.</p>", "text/html"), kind="alternative"
     )
@@ -292,7 +294,7 @@ def test_an_empty_note_does_not_hide_the_page(note: str):
     assert parse(mail).new_text == "Wysłaliśmy paczkę."
 
 
-def test_an_empty_page_does_not_hide_the_text():
+def test_an_empty_page_does_not_hide_the_text() -> None:
     mail = a_multipart(
         a_part("Wysłaliśmy paczkę."), a_part("<html></html>", "text/html"), kind="alternative"
     )
@@ -300,7 +302,7 @@ def test_an_empty_page_does_not_hide_the_text():
     assert parse(mail).new_text == "Wysłaliśmy paczkę."
 
 
-def test_what_only_the_text_version_says_is_kept():
+def test_what_only_the_text_version_says_is_kept() -> None:
     told = "Niestety zabrakło jednego koloru, czy możemy wysłać zieloną lampę zamiast czerwonej?"
     mail = a_multipart(
         a_part(told), a_part("<p>Dziękujemy za zakupy</p>", "text/html"), kind="alternative"
@@ -311,7 +313,7 @@ def test_what_only_the_text_version_says_is_kept():
     assert "alternatives_differ" in message.defects
 
 
-def test_both_versions_side_by_side_are_shown_once():
+def test_both_versions_side_by_side_are_shown_once() -> None:
     mail = a_multipart(
         a_part("Wysłaliśmy dzisiaj Twoją paczkę."),
         a_part("<p>Wysłaliśmy dzisiaj Twoją paczkę.</p>", "text/html"),
@@ -320,7 +322,7 @@ def test_both_versions_side_by_side_are_shown_once():
     assert parse(mail).text == "Wysłaliśmy dzisiaj Twoją paczkę."
 
 
-def test_an_inline_image_is_told_from_a_file():
+def test_an_inline_image_is_told_from_a_file() -> None:
     mail = a_multipart(
         inner(
             "related",
@@ -340,7 +342,7 @@ def test_an_inline_image_is_told_from_a_file():
     ]
 
 
-def test_files_in_an_attached_message_are_found():
+def test_files_in_an_attached_message_are_found() -> None:
     forwarded = a_multipart(
         a_part("stara treść"),
         a_part(PDF, "application/pdf; name=FV.pdf", encoding="base64"),
@@ -356,14 +358,14 @@ def test_files_in_an_attached_message_are_found():
     assert [(m.subject, m.text) for m in message.nested] == [("Faktura", "stara treść")]
 
 
-def test_an_attached_message_may_come_as_a_file():
+def test_an_attached_message_may_come_as_a_file() -> None:
     forwarded = a_mail("stara treść", headers="Subject: Faktura")
     part = a_part(forwarded, "application/octet-stream; name=wiadomosc.eml", encoding="base64")
 
     assert parse(a_multipart(a_part("x"), part)).nested[0].subject == "Faktura"
 
 
-def test_a_boundary_may_begin_like_another():
+def test_a_boundary_may_begin_like_another() -> None:
     mail = a_multipart(
         inner("alternative", "b-1", a_part("tekst"), a_part("<p>tekst</p>", "text/html")),
         a_part(PDF, "application/pdf; name=a.pdf"),
@@ -375,7 +377,7 @@ def test_a_boundary_may_begin_like_another():
     assert [(a.name, a.content) for a in message.attachments] == [("a.pdf", PDF)]
 
 
-def test_a_multipart_that_is_not_closed_keeps_its_parts():
+def test_a_multipart_that_is_not_closed_keeps_its_parts() -> None:
     mail = a_multipart(a_part("treść"), a_part(PDF, "application/pdf; name=a.pdf"))
     cut = mail[: mail.rindex(b"--=_part--")].rstrip()
     message = parse(cut)
@@ -384,7 +386,7 @@ def test_a_multipart_that_is_not_closed_keeps_its_parts():
     assert "boundary_not_closed" in message.defects
 
 
-def test_a_missing_boundary_is_found_in_the_body():
+def test_a_missing_boundary_is_found_in_the_body() -> None:
     mail = a_multipart(a_part("treść"), a_part(PDF, "application/pdf; name=a.pdf"))
     message = parse(mail.replace(b'; boundary="=_part"', b""))
 
@@ -392,7 +394,7 @@ def test_a_missing_boundary_is_found_in_the_body():
     assert "boundary_missing" in message.defects
 
 
-def test_bare_line_feeds_read_like_line_ends():
+def test_bare_line_feeds_read_like_line_ends() -> None:
     mail = a_multipart(a_part("treść"), a_part(PDF, "application/pdf; name=a.pdf"))
     message = parse(mail.replace(b"\r\n", b"\n"))
 
@@ -426,7 +428,7 @@ def a_tnef(*, name: str, data: bytes, body: str) -> bytes:
     )
 
 
-def test_files_packed_by_outlook_are_unpacked():
+def test_files_packed_by_outlook_are_unpacked() -> None:
     tnef = a_tnef(name="Faktura złożona.pdf", data=PDF, body="Przesyłam fakturę.")
     part = a_part(tnef, "application/ms-tnef; name=winmail.dat", encoding="base64")
     message = parse(a_multipart(part))
@@ -437,7 +439,7 @@ def test_files_packed_by_outlook_are_unpacked():
     ]
 
 
-def test_a_damaged_winmail_gives_what_can_be_read_of_it():
+def test_a_damaged_winmail_gives_what_can_be_read_of_it() -> None:
     tnef = a_tnef(name="FV.pdf", data=PDF, body="Przesyłam.")
     for cut in range(0, len(tnef), 7):
         part = a_part(tnef[:cut], "application/ms-tnef; name=winmail.dat", encoding="base64")
@@ -448,7 +450,7 @@ def test_a_damaged_winmail_gives_what_can_be_read_of_it():
 # --- budgets ----------------------------------------------------------------------------------
 
 
-def test_what_exceeds_the_budget_is_cut_and_told():
+def test_what_exceeds_the_budget_is_cut_and_told() -> None:
     mail = a_multipart(*[a_part(PDF, f"application/pdf; name={n}.pdf") for n in range(20)])
     message = parse(mail, Budget(parts=5))
 

@@ -261,7 +261,8 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
         r"\bregistered (?:office|in england)|company (?:number|no\.? ?\d)",
         r"єдрпоу",
         # One line with a post code, a street and a tax number, as under a letterhead.
-        r"^[^:]{3,90}\b\d{2,3}[- ]?\d{2,3}\b[^:]{3,80}\b(?:nip|dic|ic dph|ico|ic|vat|ust-id\w*\.?(?:nr)?|adoszam)"
+        r"^[^:]{3,90}\b\d{2,3}[- ]?\d{2,3}\b[^:]{3,80}\b"
+        r"(?:nip|dic|ic dph|ico|ic|vat|ust-id\w*\.?(?:nr)?|adoszam)"
         r"\b[^a-z]{0,4}(?:[a-z]{2})?\d{7}",
         r"\b(?:powered by|built with|sklep na platformie) ",
     ),
