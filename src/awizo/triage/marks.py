@@ -128,7 +128,7 @@ SIGN_OFFS: Mapping[str, tuple[str, ...]] = {
 # One-line signatures of telephones and programs.
 DEVICES = (
     r"^(?:wyslane|wyslano|sent|odeslano|odoslane|poslano|kuldve|gesendet|von meinem|надіслано"
-    r"|отправлено)\b.{0,40}\b(?:iphone|ipad|android|samsung|huawei|xiaomi|galaxy|smartfon|telefon"
+    r"|отправлено)[ :].{0,40}\b(?:iphon|ipad|android|samsung|huawei|xiaomi|galaxy|smartfon|telefon"
     r"|outlook|yahoo|gmail|poczty|poczta|mobil|smartphone|handy|телефон|proton)",
     r"^(?:iphone|android|mobil)\S{0,12} (?:kuldve|gesendet)",
     r"\biphone-?\w{0,4} kuldve",

@@ -29,6 +29,7 @@ from awizo.triage.marks import (
 
 _MAX_LINE = 2_000  # characters of one line that patterns look at
 _MAX_SIGNATURE_LINES = 12
+_SHORT_SENTENCE = 40  # characters: what may follow boilerplate without being any
 _MAX_OPENINGS = 2_000  # lines in which the beginning of a quote is looked for
 _MAX_SIGNATURE_LINE = 90  # characters; a longer line is a sentence
 _QUOTE_SIGN = re.compile(r"\s{0,3}(?:>|\|\s)")
@@ -36,6 +37,7 @@ _DASHES = re.compile(r"\s{0,2}(?:-- ?|—|__ ?|--_)\s*$")
 _RULER = re.compile(r"^[\s_=*~-]{4,}$")
 _SENTENCE = re.compile(r"(?<=\w{4}[.!?])\s+(?=\S)")  # not behind "ul." or "Sp."
 _POSTSCRIPT = re.compile(r"^p\.? ?s\.?[ :.,-]")
+_CAPITAL = re.compile(r"kapital\w* zakladow\w*[^a-z]{0,30}(?:zl|pln)")  # money of the company
 _WORDY = re.compile(r"\w{2,}")
 
 
@@ -115,7 +117,13 @@ def _find_quotes(
             sorts[at] = Sort.QUOTED
     whole = "\n".join(folded)
     at = count
-    if DIVIDER.search(whole) or BLOCK_FIELDS[0].search(whole) or ATTRIBUTION.search(whole):
+    if (
+        ":\n" in whole
+        or whole.endswith(":")
+        or DIVIDER.search(whole)
+        or BLOCK_FIELDS[0].search(whole)
+        or ATTRIBUTION.search(whole)
+    ):
         at = 0
     tries = 0
     while at < count and tries < _MAX_OPENINGS:
@@ -173,24 +181,22 @@ def _opening(folded: Sequence[str], sorts: Sequence[Sort], at: int) -> int:
         if length:
             return length
     if ":" in line[-3:] or "irta" in line:
-        if len(line) <= 300 and ATTRIBUTION.search(line) and _announces(folded, sorts, at, 1):
+        whole = len(line) <= 300 and ATTRIBUTION.search(line)
+        if whole and _announces(folded, sorts, at, 1):
             return 1
-        return 0
+        if line.endswith(":"):
+            return 0
     # An attribution that was wrapped: its last line ends in a colon.
-    if WHO_OR_WHEN.search(line) and len(line) <= 160:
-        joined = line
-        for more in (1, 2):
-            if at + more >= len(folded) or not folded[at + more] or sorts[at + more]:
-                break
-            joined = f"{joined} {folded[at + more]}"
-            if folded[at + more].endswith(":"):
-                if (
-                    len(joined) <= 300
-                    and ATTRIBUTION.search(joined)
-                    and not _SENTENCE_END.search(line)
-                ):
-                    return more + 1
-                break
+    joined = line
+    for more in (1, 2):
+        if at + more >= len(folded) or not folded[at + more] or sorts[at + more]:
+            break
+        joined = f"{joined} {folded[at + more]}"
+        if folded[at + more].endswith(":"):
+            fits = len(joined) <= 300 and not _SENTENCE_END.search(line)
+            if fits and WHO_OR_WHEN.search(joined) and ATTRIBUTION.search(joined):
+                return more + 1
+            break
     return 0
 
 
@@ -324,11 +330,11 @@ def _is_boilerplate(line: str) -> bool:
     known = other = 0
     for number, sentence in enumerate(_SENTENCE.split(line)):
         if FOOTER.search(sentence):
-            if NEWS_OF_ITS_OWN.search(sentence.replace("?", " ")):
+            if NEWS_OF_ITS_OWN.search(_CAPITAL.sub("", sentence).replace("?", " ")):
                 return False
             known += len(sentence)
         elif number == 0 or NEWS_OF_ITS_OWN.search(sentence):
             return False
         else:
             other += len(sentence)
-    return other <= known
+    return other <= known + _SHORT_SENTENCE
