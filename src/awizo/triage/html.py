@@ -145,8 +145,6 @@ _STRUCTURE = frozenset(
 _REGIONS = frozenset(["div", "blockquote", "span", "section"])
 
 _ATTRIBUTE = re.compile(r"([a-zA-Z_:-]++)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s\"'>]++))")
-_MAY_HIDE = re.compile(r"none|hidden|max-height|opacity", re.IGNORECASE)
-_NAMED = re.compile(r"class|id\s{0,3}=", re.IGNORECASE)
 _HIDING_STYLE = re.compile(
     r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|max-height\s{0,3}:\s{0,3}0(?![.\d]*[1-9])"
     r"|opacity\s{0,3}:\s{0,3}0(?:\.0+)?\s{0,3}(?:;|!|$)",
@@ -187,6 +185,7 @@ _INVISIBLE = dict.fromkeys(
 )
 _HAS_INVISIBLE = re.compile("[\u00ad\u034f\u200b-\u200f\u2060\ufeff]")
 _HUGE_REFERENCE = re.compile(r"&#[xX]?[0-9a-fA-F]{9,}")
+_OPENING = frozenset((_OPEN_INDENT, _OPEN_QUOTE, _OPEN_SIGNATURE, _DIVIDE))
 _MARK_OF = {
     _OPEN_INDENT: Mark.INDENTED,
     _OPEN_QUOTE: Mark.QUOTED,
@@ -363,7 +362,7 @@ def _stream(source: str, page: Page, hidden_names: frozenset[str], max_links: in
                 alt = _attribute(attributes, "alt") or alt
         if name in _NOT_SHOWN or (
             attributes
-            and (_MAY_HIDE.search(attributes) or (hidden_names and _NAMED.search(attributes)))
+            and _may_hide(attributes.lower(), hidden_names)
             and _is_hidden(attributes, hidden_names)
         ):
             if name not in _VOID:
@@ -393,6 +392,17 @@ def _attribute(attributes: str, wanted: str) -> str:
         if name.lower() == wanted:
             return unescape(double or single or bare).strip()
     return ""
+
+
+def _may_hide(attributes: str, hidden_names: frozenset[str]) -> bool:
+    """A quick look at lower-case attributes: most tags hide nothing."""
+    return (
+        "none" in attributes
+        or "hidden" in attributes
+        or "max-height" in attributes
+        or "opacity" in attributes
+        or (bool(hidden_names) and ("class" in attributes or "id=" in attributes))
+    )
 
 
 def _is_hidden(attributes: str, hidden_names: frozenset[str]) -> bool:
@@ -441,10 +451,10 @@ def _to_lines(text: str, page: Page) -> None:
     """Normalise white space and hand each line its mark."""
     stack: list[Mark] = []
     divided = False
+    now = Mark.NONE
     blank = True
     for raw in text.split("\n"):
-        line = raw
-        mark_before = _strongest(stack, divided)
+        line, mark = raw, now
         if _EVENTS.search(raw):
             for event in _EVENTS.findall(raw):
                 if event == _CLOSE:
@@ -454,14 +464,12 @@ def _to_lines(text: str, page: Page) -> None:
                     divided = True
                 else:
                     stack.append(_MARK_OF[event])
+            now = _strongest(stack, divided)
             # Words stand behind an opening event, and before a closing one.
-            first = raw.lstrip()[:1]
-            line = _EVENTS.sub("", raw)
-            mark = (
-                _strongest(stack, divided) if first and first in "\x01\x02\x03\x05" else mark_before
-            )
-        else:
-            mark = mark_before
+            line = raw.lstrip()
+            if line[:1] in _OPENING:
+                mark = now
+            line = _EVENTS.sub("", line)
         if "\t" in line:
             cells = [" ".join(cell.split()) for cell in line.split("\t")]
             line = "\t".join(cell for cell in cells if cell)

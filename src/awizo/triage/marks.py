@@ -278,8 +278,8 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
 SOCIAL_NAMES = (
     r"^(?:(?:facebook|fb|instagram|insta|youtube|tiktok|tik tok|twitter|x|linkedin|pinterest"
     r"|whatsapp"
-    r"|messenger|telegram|viber|blog|www\.\S{3,60}|\S{3,60}\.(?:pl|cz|sk|hu|eu|com|de|ua|net"
-    r"|shop))"
+    r"|messenger|telegram|viber|blog|www\.[^\s/]{3,60}"
+    r"|(?:https?://)?[^\s/]{3,60}\.(?:pl|cz|sk|hu|eu|com|de|ua|net|shop))"
     r"[\s|•·,/-]*){1,10}$"
 )
 
