@@ -94,8 +94,9 @@ async def test_a_socket_of_somebody_else_is_looked_at_too() -> None:
 @pytest.mark.parametrize("key", ["allow_networks", "proxy_protocol_from", "xclient_from"])
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "0.0.0.0/1", "2000::/3", "nonsense"])
 async def test_a_list_of_trust_that_takes_in_everybody_is_refused(key: str, network: str) -> None:
+    trust: dict[str, Any] = {key: [network]}
     with pytest.raises(SettingsError, match=key):
-        await an_intake(intake_settings(**{key: [network]})).start()
+        await an_intake(intake_settings(**trust)).start()
 
 
 async def test_a_port_that_is_taken_is_said_in_words() -> None:
@@ -464,7 +465,7 @@ async def test_a_message_that_stops_in_the_middle_is_given_up() -> None:
         ({"data_total_timeout_s": 0.5, "min_data_rate_bytes_per_s": 0}, "421 4.4.2 The message"),
     ],
 )
-async def test_a_message_that_trickles_in_is_given_up(limits: dict[str, float], reply: str) -> None:
+async def test_a_message_that_trickles_in_is_given_up(limits: dict[str, Any], reply: str) -> None:
     async with a_listener(idle_timeout_s=1, **limits) as listener:
         client = await listener.connect()
         await client.begin()
