@@ -150,6 +150,7 @@ _HIDING_STYLE = re.compile(
     r"|opacity\s{0,3}:\s{0,3}0(?:\.0+)?\s{0,3}(?:;|!|$)",
     re.IGNORECASE,
 )
+_MAX_HIDDEN_NAMES = 50
 _BRACE = re.compile(r"[{}]")
 _SIMPLE_SELECTOR = re.compile(r"(?:[a-zA-Z]{1,12})?([.#][a-zA-Z_][\w-]{0,60})\Z")
 
@@ -177,6 +178,7 @@ _SIGNATURE_NAMES = re.compile(
 # Control characters that cannot come from the mail stand for what happens between words.
 _OPEN_INDENT, _OPEN_QUOTE, _OPEN_SIGNATURE, _CLOSE, _DIVIDE = "\x01", "\x02", "\x03", "\x04", "\x05"
 _BLOCK, _PARAGRAPH = "\x06", "\x07"
+_BREAK_OF = {name: _PARAGRAPH if name in _PARAGRAPHS else _BLOCK for name in _BLOCKS}
 _EVENTS = re.compile(r"[\x01-\x05]")
 _BREAKS = re.compile(r"[\x06\x07][\x06\x07\s]*")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+")
@@ -262,7 +264,7 @@ def _hidden_names(source: str) -> frozenset[str]:
             if len(selectors) < 1_000 and _HIDING_STYLE.search(body):
                 for selector in selectors.split(",")[:50]:
                     simple = _SIMPLE_SELECTOR.match(selector.strip())
-                    if simple:
+                    if simple and len(names) < _MAX_HIDDEN_NAMES:
                         names.add(simple[1].lower())
     return frozenset(names)
 
@@ -323,7 +325,7 @@ def _stream(source: str, page: Page, hidden_names: frozenset[str], max_links: in
         attributes = attributes or broken or ""
         if closing:
             if name in _BLOCKS:
-                out.append(_PARAGRAPH if name in _PARAGRAPHS else _BLOCK)
+                out.append(_BREAK_OF[name])
                 if name == "pre" and pre:
                     pre -= 1
             elif name == "td" or name == "th":
@@ -339,7 +341,7 @@ def _stream(source: str, page: Page, hidden_names: frozenset[str], max_links: in
                     out.append(_CLOSE)
             continue
         if name in _BLOCKS:
-            out.append(_PARAGRAPH if name in _PARAGRAPHS else _BLOCK)
+            out.append(_BREAK_OF[name])
             if name == "li":
                 out.append("- ")
             elif name == "pre":
@@ -401,7 +403,7 @@ def _may_hide(attributes: str, hidden_names: frozenset[str]) -> bool:
         or "hidden" in attributes
         or "max-height" in attributes
         or "opacity" in attributes
-        or (bool(hidden_names) and ("class" in attributes or "id=" in attributes))
+        or (bool(hidden_names) and any(name[1:] in attributes for name in hidden_names))
     )
 
 
@@ -422,10 +424,11 @@ def _is_hidden(attributes: str, hidden_names: frozenset[str]) -> bool:
 
 def _region(name: str, attributes: str) -> str:
     """The event that a container's names stand for, "" when it is an ordinary one."""
-    names = (
-        f"{_attribute(attributes, 'class')} {_attribute(attributes, 'id')}" if attributes else ""
-    )
-    if names != " ":
+    lower = attributes.lower()
+    names = ""
+    if "class" in lower or "id" in lower:
+        names = f"{_attribute(attributes, 'class')} {_attribute(attributes, 'id')}"
+    if names.strip():
         if _DIVIDER_NAMES.search(names):
             return _DIVIDE
         if _SIGNATURE_NAMES.search(names):
