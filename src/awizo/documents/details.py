@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from awizo.model import DocumentKind
@@ -88,7 +88,10 @@ def document_number(text: str, kind: DocumentKind) -> tuple[str | None, str | No
         return None, None
     head = KSEF_NUMBER.sub(" ", text[:HEAD_CHARS])
     found = numbers_in(head)
-    refers = _first(found, (Numbers.REFERRED,)) if kind is DocumentKind.CORRECTION else None
+    refers: str | None = None
+    if kind is DocumentKind.CORRECTION:
+        found = _own_of_correction(found)
+        refers = _first(found, (Numbers.REFERRED,))
     for of in _OWN[kind]:
         for labelled in (True, False):
             own = [
@@ -108,6 +111,18 @@ def document_number(text: str, kind: DocumentKind) -> tuple[str | None, str | No
             return one.number, refers
     symbol = VARIABLE_SYMBOL.search(plain(head))
     return (symbol[1] if symbol and kind is DocumentKind.INVOICE else None), refers
+
+
+def _own_of_correction(found: Sequence[FoundNumber]) -> list[FoundNumber]:
+    """ "Korekta faktury nr FK 3/2026" may name either: where another number is referred to, and
+    none is called the correction's own, the first one is."""
+    named = [one for one in found if one.of in (Numbers.CORRECTION, Numbers.DOCUMENT)]
+    referred = list(dict.fromkeys(one.number for one in found if one.of is Numbers.REFERRED))
+    if named or len(referred) < 2:
+        return list(found)
+    return [
+        replace(one, of=Numbers.CORRECTION) if one.number == referred[0] else one for one in found
+    ]
 
 
 def _first(found: Sequence[FoundNumber], of: tuple[Numbers, ...]) -> str | None:

@@ -30,6 +30,7 @@ MAX_JUDGED_CHARS = 60_000
 TITLE_LINES = 70  # nonempty lines in which a title is looked for
 TITLE_LINE_CHARS = 160
 NEAR_CHARS = 3000
+LEAST_TEXT = 10  # letters and digits; less is the noise of a scan
 
 STRONG, WEAK = 4.0, 1.6
 SURE_WITHOUT_TEXT = 0.85  # the most that a name and a mail can say about a scan
@@ -176,11 +177,11 @@ def judge_text(
     text = clean(text[:MAX_JUDGED_CHARS])
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     folded = plain("\n".join(lines))
-    has_text = sum(letter.isalnum() for letter in folded[:2000]) >= 20
+    has_text = sum(letter.isalnum() for letter in folded[:2000]) >= LEAST_TEXT
     scores = _Scores()
     if has_text:
-        _score_titles(lines, scores)
-        _score_parts(folded, scores)
+        opening = _score_titles(lines, scores)
+        _score_parts(folded, scores, opening)
     _score_name(name, scores, has_text=has_text)
     _score_mail(mail_hint, scores, has_text=has_text)
     kind, confidence = _decide(scores, has_text=has_text)
@@ -219,7 +220,8 @@ def near_words(message: ParsedMessage, name: str) -> str:
 # --- evidence -------------------------------------------------------------------------------
 
 
-def _score_titles(lines: list[str], scores: _Scores) -> None:
+def _score_titles(lines: list[str], scores: _Scores) -> Titled | None:
+    """Weigh what the lines call the document; returns the kind of the first title."""
     found: list[tuple[Title, float]] = []
     for index, whole_line in enumerate(lines[:TITLE_LINES]):
         line = whole_line[:TITLE_LINE_CHARS]
@@ -231,9 +233,10 @@ def _score_titles(lines: list[str], scores: _Scores) -> None:
     for kind, weights in best.items():
         weights.sort(reverse=True)
         scores.add(kind, weights[0] + min(1.0, 0.25 * sum(weights[1:])))
-    opening = next((title for title, weight in found if weight >= WEAK), None)
+    opening = next((title.kind for title, weight in found if weight >= WEAK), None)
     if opening is not None:
-        scores.add(opening.kind, 1.0)  # what comes first is what it is called
+        scores.add(opening, 1.0)  # what comes first is what it is called
+    return opening
 
 
 AFTER_TITLE = re.compile(
@@ -248,7 +251,7 @@ def _title_weight(index: int, line: str, title: Title) -> float:
     words = line[title.start : title.end]
     before = line[: title.start].strip(" |-–—*#:.·•\"'„")
     after = line[title.end :]
-    numbered = bool(AFTER_TITLE.match(after))
+    numbered = AFTER_TITLE.match(after)
     alone = not before and len(after.strip(" :.-–|")) <= 2
     weight = STRONG if title.strong else WEAK
     if before:
@@ -256,11 +259,27 @@ def _title_weight(index: int, line: str, title: Title) -> float:
     elif not (numbered or alone):
         # "Faktura za zakupy …" may head a page; a long line is prose.
         weight *= 0.6 if len(line) <= 60 else 0.25
-    if numbered or alone:
+    if numbered is not None and _goes_on(after[numbered.end() :]):
+        weight *= 0.6
+    elif numbered or alone:
         weight += 0.8
     if words.isupper() and len(words) > 3:
         weight += 0.7
     return weight * max(0.3, 1 - 0.03 * index)
+
+
+# Words that may follow a title's number: a date, an order.
+DATED = frozenset(
+    {"z", "ze", "zo", "vom", "of", "from", "dne", "dnia", "dna", "do", "za", "k", "ke", "kelt"}
+    | {"від"}
+)
+
+
+def _goes_on(rest: str) -> bool:
+    """A sentence follows the number: "Rechnung RE-1 ist fällig" is no title."""
+    word = re.match(r"[\w/\-.]*[ ,:;–-]*(?P<word>[^\W\d_]+)?", rest)
+    following = word["word"] if word else None
+    return bool(following) and str(following).islower() and plain(str(following)) not in DATED
 
 
 @cache
@@ -272,7 +291,7 @@ def _parts_pattern() -> tuple[tuple[str, float, Any], ...]:
     )
 
 
-def _score_parts(folded: str, scores: _Scores) -> None:
+def _score_parts(folded: str, scores: _Scores, opening: Titled | None) -> None:
     encoded = folded.encode()
     found = {name: weight for name, weight, pattern in _parts_pattern() if pattern.search(encoded)}
     parts = sum(found.values())
@@ -290,7 +309,7 @@ def _score_parts(folded: str, scores: _Scores) -> None:
         (Notice.NOTICE, 0.5),
     ):
         if kind in scores.of:
-            scores.add(kind, share * parts)
+            scores.add(kind, parts * (1.0 if kind is opening else share))
     has_sum = "total" in found or "vat" in found
     for kind in SALES_DOCUMENTS:
         if kind in scores.of and (parts < 1.0 or not has_sum or not any_amount(folded)):

@@ -132,7 +132,7 @@ _NAMES: tuple[tuple[Titled, bool, str], ...] = (
         r"[ -]?(?:szamla|bizonylat|okmany)|szamlaval egy tekintet ala eso okirat|"
         r"rechnungs(?:korrektur|berichtigung)|korrektur[ -]?rechnung|storno[ -]?rechnung|"
         r"gutschrift|(?:credit|debit)[ -](?:note|memo)|correct(?:ion|ive|ing|ed) invoice|invoice "
-        r"correction|коригу\w{2,9} (?:рахунок|фактура|накладна|чек)[\w-]{0,9}|(?:рахунок|"
+        r"correction|коригу\w{2,9} (?:рахунок|фактура|накладна|чек)\w{0,9}|(?:рахунок|"
         r"фактура)[ -]"
         r"коригування|коригування (?:рахунку|фактури)|розрахунок коригування|кредит(?:ова|"
         r"ове)?[ -]?"

@@ -15,13 +15,14 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import re2
 
 from awizo.errors import RuleError
 from awizo.model import DocumentLink, Kind, Link
 from awizo.triage.invoice_numbers import Numbers, numbers_in
+from awizo.triage.urls import split_url
 from awizo.triage.words import clean, plain
 
 KINDS: Mapping[str, Kind | None] = {
@@ -140,7 +141,8 @@ OTHER_PATH = re2.compile(
     r"leirat|abmeld|preferenc|track|sledz|sledov|opini|review|rating|hodnoc|ertekel|bewert|"
     r"ankiet|survey|"
     r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
-    r"facebook|instagram|youtube|\.(?:png|jpe?g|gif|svg|css|webp)$|dane-do-faktury|payment|"
+    r"facebook|instagram|youtube|\.(?:png|jpe?g|gif|svg|css|webp)(?:[?#]|$)|produkt|product|"
+    r"kategori|category|dane-do-faktury|payment|"
     r"platnosc|/pay(?:/|$)"
 )
 SPECIFIC = re.compile(r"\d|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
@@ -193,11 +195,10 @@ def find_document_links(
 
 
 def _kind_of(link: Link, text: str, folded: str, subject: _Words, hosts: Hosts) -> Kind | None:
-    try:
-        parts = urlsplit(link.url)
-        host = (parts.hostname or "").lower()
-    except ValueError:
+    parts = split_url(link.url)
+    if parts is None:
         return None
+    host = (parts.hostname or "").lower()
     rest = parts.path + ("?" + parts.query if parts.query else "")
     rest += "#" + parts.fragment if parts.fragment else ""
     label = plain(clean(link.label))

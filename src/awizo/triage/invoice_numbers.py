@@ -101,10 +101,19 @@ _REFERS = (
     r"ursprunglich[a-z]{0,2}|до|на основании|оригінальн[а-яіїє]{1,4})[ :]{1,3}(?:the |der |"
     r"original )?"
 )
+_EARLIER = (
+    r"faktur[a-z]{1,3} (?:vat )?(?:korygowan[a-z]{1,3}|pierwotn[a-z]{1,3}|zrodlow[a-z]{1,3})|"
+    r"(?:opravovan|puvodn|povodn)[a-z]{1,3} (?:faktur[a-z]|(?:danov[a-z]{1,3} )?doklad[a-z]{0,2})|"
+    r"(?:eredeti|helyesbitett|modositott|stornozott) szaml[a-z]{1,5}|ursprungsrechnung|"
+    r"(?:korrigierte|stornierte|ursprungliche|urspruengliche) rechnung|"
+    r"(?:original|corrected|credited) invoice|(?:оригінальн|початков)[а-яіїє]{1,4} (?:рахун|фактур)"
+    r"[а-яіїє-]{1,14}"
+)
 # The numbered thing is named first; its parts are told apart by which group matched.
 LABEL = re2.compile(
     rf"(?:^|[^a-zа-яіїєґ0-9])(?P<refers>{_REFERS})?"
-    rf"(?:(?P<correction>{_CORRECTION})|(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
+    rf"(?:(?P<account>szamlaszama?)|(?P<earlier>{_EARLIER})|(?P<correction>{_CORRECTION})|"
+    rf"(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
     rf"|(?P<document>{_DOCUMENT}))"
     rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}"
     rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
@@ -193,9 +202,11 @@ def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | Non
     labelled = label["nr"] is not None or before.rstrip(" ").endswith((":", "#", "№"))
     if not (plausible(number) if labelled else looks_numbered(number)):
         return None
+    if label["account"] and not re.search(r"[^\W\d]|/", number):
+        return None  # the same word is a bank account's
     if label["proforma"]:
         of = Numbers.PROFORMA
-    elif label["refers"]:
+    elif label["refers"] or label["earlier"]:
         of = Numbers.REFERRED
     elif label["correction"]:
         of = Numbers.CORRECTION
@@ -210,6 +221,8 @@ def trimmed(number: str) -> str:
     """Without the full stop of its sentence and without trailing words that hold no digit."""
     number = re.sub(r" / ", "/", number.strip()).rstrip(".-–_/\\")
     number = COPY_MARK.sub("", number)
+    if number[1:].isdecimal():  # "invoice #10234": the sign is the label's
+        number = number.lstrip("#")
     return number if any(letter.isdigit() for letter in number) else ""
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 from awizo.model import Link, OrderReference
+from awizo.triage.urls import split_url
 from awizo.triage.words import clean, plain
 
 ORDER_UUID = re.compile(
@@ -92,8 +93,8 @@ def ids_in_links(links: Iterable[Link]) -> list[OrderReference]:
         url = unquote(link.url).lower()
         if ORDER_UUID.search(url) is None:
             continue
-        parts = urlsplit(url)
-        if FOREIGN_LINK.search(parts.path):
+        parts = split_url(url)
+        if parts is None or FOREIGN_LINK.search(parts.path):
             continue
         for match in ORDER_UUID.finditer(parts.path):
             if is_order_uuid(match[0]) or ORDER_PATH.search(parts.path[: match.start()]):

@@ -33,6 +33,7 @@ from awizo.triage.invoice_numbers import (
     numbers_in,
 )
 from awizo.triage.order_ids import ids_in_headers, ids_in_links, ids_in_text, order_numbers_in
+from awizo.triage.urls import split_url
 from awizo.triage.waybills import find_parcels
 from awizo.triage.words import clean, plain
 
@@ -51,7 +52,7 @@ CORRECTION_WORD = re.compile(
 AMOUNT = re.compile(
     r"(?<![\d.,/\-])(\d{1,3}(?:[ \u00a0.]\d{3}){1,2}|\d{1,7})(?:[.,](\d{2}))?[ \u00a0]?"
     r"(?:zł|zl|pln|kč|kc|czk|eur|€|ft|huf|грн|uah)(?![a-zа-я])|"
-    r"(?:pln|czk|eur|€|huf|uah)[ \u00a0]?(\d{1,7})(?:[.,](\d{2}))?(?![\d.,])",
+    r"(?:pln|czk|eur|€|huf|uah)[ \u00a0]?(\d{1,7})(?:[.,](\d{2}))?(?![.,]?\d)",
     re.IGNORECASE,
 )
 GREETING = re.compile(
@@ -114,7 +115,7 @@ def find_references(
 
 def _own_links(message: ParsedMessage) -> list[Link]:
     """Links of what was newly written: those that stand only in the quoted text are left out."""
-    links = list(message.links[:MAX_LINKS])
+    links = [link for link in message.links[:MAX_LINKS] if split_url(link.url) is not None]
     if not message.quoted_text:
         return links
     quoted, own = message.quoted_text, message.new_text

@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote
 
 import re2
 
 from awizo.model import Link, Waybill
 from awizo.triage.carriers import Carrier, Carriers, Fit, Mention
 from awizo.triage.tax_ids import is_hungarian_account, is_iban, is_polish_account
+from awizo.triage.urls import split_url
 
 MAX_WAYBILLS = 20  # one order has at most a handful of parcels
 ENOUGH = 4.5  # evidence from which a number is believed; the weights below add up to it
@@ -38,6 +39,7 @@ GROUPED = re.compile(
     r"(?<![\w@+/=.,#-])(?:[A-Z]{1,3}[ \u00a0-]?)?\d{1,8}(?:[ \u00a0-]\d{1,8}){1,9}"
     r"(?:[ \u00a0-]?[A-Z]{1,2})?(?![\w@]|[.,/-]\d)"
 )
+GS1_GROUPED = re.compile(r"\(00\)[ \u00a0]?\d(?:[ \u00a0]?\d){17}(?!\d)")
 UPS_GROUPED = re.compile(r"(?<!\w)1Z(?:[ -]?[0-9A-Z]{1,4}){4,8}(?!\w)")
 SHORT_SOLID = re.compile(r"(?<![\w@+/=.#-])AD-?[0-9A-Z]{7,15}(?![\w@])")
 
@@ -53,7 +55,8 @@ PARCEL_LABEL = re2.compile(
     r"csomag[a-z]{0,10}|kuldemeny[a-z]{0,10}|fuvarlevel[a-z]{0,6}|nyomkoveto[a-z]{0,6}|"
     r"nyomkovetesi[a-z]{0,3}|sendung[a-z]{0,12}|sendungs[a-z]{0,12}|paket[a-z]{0,10}|"
     r"trackingnummer|frachtbrief[a-z]{0,8}|verfolgungsnummer|ттн|накладн[а-яії]{1,3}|"
-    r"посилк[а-яії]{1,3}|відправленн[а-яії]{1,2}|трек[а-я-]{0,8}|експрес-накладн[а-яії]{1,3}|"
+    r"посилк[а-яії]{1,3}|відстеженн[а-яії]{1,2}|відправленн[а-яії]{1,2}|трек[а-я-]{0,8}|"
+    r"експрес-накладн[а-яії]{1,3}|"
     r"przewozow[a-z]{1,2}))"
     r"(?: (?:nr|numer|numerze|numerem|no|number|c|cislo|cislem|nummer|szama|szam|"
     r"azonosito[a-z]{0,2}|kod|"
@@ -94,6 +97,12 @@ FOREIGN = re2.compile(
     r"jest))*[ .:;#№(\"'+/\-]{0,5}$"
 )
 FOREIGN_REACH = 42
+# "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
+THEIRS = re.compile(
+    r"(?:tel|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
+    r"rachunek|account|"
+    r"ucet|uctu|nip)\.?(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
+)
 UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
     r"x)(?![a-z])"
@@ -206,7 +215,7 @@ def _numbers(text: str, carriers: Carriers) -> list[tuple[str, int, int, bool]]:
     """Candidates with their places; printed groups are joined."""
     found: list[tuple[str, int, int, bool]] = []
     taken: list[tuple[int, int]] = []
-    for pattern in (UPS_GROUPED, GROUPED, SHORT_SOLID, SOLID):
+    for pattern in (GS1_GROUPED, UPS_GROUPED, GROUPED, SHORT_SOLID, SOLID):
         for match in pattern.finditer(text):
             start, end = match.span()
             if any(a < end and start < b for a, b in taken):
@@ -219,7 +228,7 @@ def _numbers(text: str, carriers: Carriers) -> list[tuple[str, int, int, bool]]:
             if grouped and not _one_number(match[0], number, carriers):
                 continue
             taken.append((start, end))
-            found.append((number, start, end, grouped or pattern is UPS_GROUPED))
+            found.append((number, start, end, grouped))
     found.sort(key=lambda item: item[1])
     return found
 
@@ -246,6 +255,8 @@ def _is_foreign(
         return True
     before = folded[max(0, start - FOREIGN_REACH) : start]
     before = before[before.rfind("\n") + 1 :] if before.strip("\n ") else before
+    if THEIRS.search(before):
+        return True
     return FOREIGN.search(before) is not None and not _called_parcel(folded, start, reach=22)
 
 
@@ -320,7 +331,9 @@ def _from_links(
     named = {m.carrier: NAMED for m in running} | dict.fromkeys(by_method, BY_METHOD)
     for link in links:
         for url in _targets(link.url):
-            parts = urlsplit(url)
+            parts = split_url(url)
+            if parts is None:
+                continue
             tracks, owner = carriers.of_host((parts.hostname or "").lower(), parts.path)
             worded = bool(TRACK_WORD.search(f"{parts.path} {parts.query}".lower()))
             if not tracks and not worded:
@@ -346,7 +359,9 @@ def _targets(url: str) -> list[str]:
     """The link itself, and the address that it carries as a parameter (click counters)."""
     found = [url]
     if "http" in url[8:]:
-        found += [value for _, value in parse_qsl(urlsplit(url).query) if value.startswith("http")]
+        parts = split_url(url)
+        query = parts.query if parts is not None else ""
+        found += [value for _, value in parse_qsl(query) if value.startswith("http")]
         inner = unquote(url)[8:].find("http")
         if inner >= 0:
             found.append(unquote(url)[8 + inner :])
@@ -361,7 +376,7 @@ def _link_number(
     values += [unquote(part) for part in reversed(path.split("/")) if part]
     for value in values:
         number = _joined(value.split("=")[-1]) if len(value) <= 60 else ""
-        if LINK_NUMBER.fullmatch(number) is None or sum(c.isdigit() for c in number) < 6:
+        if LINK_NUMBER.fullmatch(number) is None or sum(c.isdigit() for c in number) < 5:
             continue
         fits = carriers.fits(number)
         if owner is None and not fits:

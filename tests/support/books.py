@@ -1,0 +1,12 @@
+"""The lists of hosts and carriers that come with the program, compiled once for the tests."""
+
+from __future__ import annotations
+
+from awizo.errors import RuleError
+from awizo.resources import config_dir
+from awizo.triage.references import compile_carriers, compile_hosts
+
+HOSTS = compile_hosts((config_dir() / "hosts.toml").read_text("utf-8"))
+CARRIERS = compile_carriers((config_dir() / "carriers.toml").read_text("utf-8"))
+
+__all__ = ["CARRIERS", "HOSTS", "RuleError"]
