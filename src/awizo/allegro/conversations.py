@@ -25,6 +25,7 @@ from awizo.model import ConversationEvidence, Order
 from awizo.triage.fold import fold
 
 THREADS_KEPT = timedelta(days=90)
+THREADS_KEPT_BETA = timedelta(minutes=10)  # a further thread may begin with each problem
 ABSENCE_KEPT = timedelta(seconds=60)  # threads turn up late in the list
 BEFORE_PURCHASE = timedelta(days=30)  # a question may come before the purchase
 LOOK_BACK = timedelta(days=90)  # where the order's date is not known
@@ -107,6 +108,11 @@ class Conversations:
         mail = that_mail(mails, forwarded_at=forwarded_at, subject=subject, text=text)
         return None if mail is None else MailFate(mail.status, mail.id, mail.created_at)
 
+    @property
+    def _kept(self) -> timedelta:
+        beta = self._clients.settings.allegro.messaging_version == "beta.v1"
+        return THREADS_KEPT_BETA if beta else THREADS_KEPT
+
     # -- threads -------------------------------------------------------------------------------
 
     async def _threads_of(self, account: AllegroAccount, order: Order) -> tuple[str, ...]:
@@ -119,7 +125,7 @@ class Conversations:
         if known is not None:
             return tuple(str(one) for one in known)
         found = await self._find_threads(account, login, until=_since(order, now))
-        until = now + (THREADS_KEPT if found else ABSENCE_KEPT)
+        until = now + (self._kept if found else ABSENCE_KEPT)
         await self._memory.remember(account.name, _key(login), list(found), until=until)
         return found
 
@@ -166,7 +172,7 @@ class Conversations:
         for thread in threads:
             if not _same(thread.login, login):
                 by_login.setdefault(_key(thread.login), []).append(thread.id)
-        until = self._now() + THREADS_KEPT
+        until = self._now() + self._kept
         for key, ids in by_login.items():
             await self._memory.remember(account, key, ids, until=until)
 

@@ -75,13 +75,15 @@ class OrderSync:
     # -- the event log -------------------------------------------------------------------------
 
     async def begin(self, account: str, now: datetime) -> SyncState:
-        """Note where the event log stands, once, before any history is read."""
+        """Note where the event log stands, once, before any history is read.
+
+        An empty log is noted too (no cursor, but synced): it will be read from its beginning.
+        """
         state = await self._index.sync_state(account)
-        if state.last_event_id is None:
+        if state.last_event_id is None and state.synced_at is None:
             newest = await self._source.latest_event_id()
-            if newest is not None:
-                state = replace(state, last_event_id=newest)
-                await self._index.save_sync_state(account, state)
+            state = replace(state, last_event_id=newest, synced_at=now)
+            await self._index.save_sync_state(account, state)
         return state
 
     async def sync_events(self, account: str, now: datetime) -> int:
@@ -90,10 +92,7 @@ class OrderSync:
         Raises:
             Deferral: Allegro could not be asked; what was read before that is kept.
         """
-        state = await self._index.sync_state(account)
-        cursor = state.last_event_id
-        if cursor is None and not state.first_sync_done:
-            cursor = (await self.begin(account, now)).last_event_id
+        cursor = (await self.begin(account, now)).last_event_id
         news = 0
         recent: list[str] = [] if cursor is None else [cursor]
         while True:
