@@ -415,6 +415,25 @@ def test_seller_buyer_and_total_are_read() -> None:
     assert (facts.total, facts.currency) == (Decimal("1230.00"), "PLN")
 
 
+@pytest.mark.parametrize(
+    ("line", "total", "currency"),
+    [
+        ("Razem 123,00 zł (zawiera 23,00 zł VAT)", "123.00", "PLN"),
+        ("Razem 100,00 23,00 123,00\nPozostało do zapłaty: 0,00 PLN", "123.00", "PLN"),
+        ("Celkem k úhradě: 1 210,00 Kč", "1210.00", "CZK"),
+        ("Fizetendő összesen: 12 700 Ft", "12700", "HUF"),
+        ("Gesamtbetrag: 1.119,00 €", "1119.00", "EUR"),
+        ("Total: 1,120.50 EUR", "1120.50", "EUR"),
+        ("Всього до сплати: 120,00 грн", "120.00", "UAH"),
+        ("Do zwrotu, razem: -123,00 zł", "-123.00", "PLN"),
+    ],
+)
+def test_the_gross_total_is_read_in_every_notation(line: str, total: str, currency: str) -> None:
+    facts = judge_text(f"Faktura nr 1/2026\nNIP 7740001454\n{line}", "x.pdf", "")
+
+    assert (facts.total, facts.currency) == (Decimal(total), currency)
+
+
 def test_a_tax_id_with_a_wrong_check_digit_is_none() -> None:
     facts = judge_text("Faktura nr 1/2026\nNIP: 6793112851\nRazem: 1,00 zł", "x.pdf", "")
 

@@ -278,6 +278,7 @@ def test_an_order_id_ties_a_mail_to_several_buyers_to_its_own_buyer_alone() -> N
         (an_invoice(buyer_name="Jan Nowak"), an_order("A"), False),
         (an_invoice(buyer_name="Meble Nowak Sp. z o.o."), an_order("A"), None),
         (an_invoice(buyer_name="Anna Nowak"), an_order("A"), None),
+        (an_invoice(buyer_name="Przed korektą"), an_order("A"), None),
         (an_invoice(), an_order("A"), None),
         (an_invoice(total=Decimal(5)), an_order("A", total=Decimal(5)), True),
         (an_invoice(total=Decimal(6)), an_order("A", total=Decimal(5)), None),

@@ -229,7 +229,7 @@ CURRENCY = (
     (re.compile(r"gbp|£"), "GBP"),
 )
 AMOUNT = re.compile(
-    r"(?<![\d.,/\-])-?\d{1,3}(?:(?:[ .']\d{3}){1,3}|\d{0,6})(?:[.,]\d{1,2})?(?![\d/])(?! ?%)"
+    r"(?<![\d.,/\-])-?\d{1,3}(?:(?:[ .,']\d{3}){1,3}|\d{0,6})(?:[.,]\d{1,2})?(?![\d/])(?! ?%)"
 )
 # Best first: what is to be paid, then the gross sum, then any sum.
 TOTAL_WORDS = (
@@ -279,16 +279,16 @@ def total_of(folded: str) -> tuple[Decimal | None, str | None]:
             if not AMOUNT.search(line) and line_end > 0:  # the amount is on the next line
                 after = folded.find("\n", line_end + 1)
                 line = folded[match.end() : after if after > 0 else len(folded)]
-            # In a row of net, tax and gross the gross comes last.
             amounts = [
-                (found, amount_of(found[0]))
+                (value, found.end())
                 for found in AMOUNT.finditer(line[:160])
                 if re.search(r"[.,]\d{2}$", found[0]) or _currency_near(line, found.end())
+                if (value := amount_of(found[0]))  # "left to pay: 0,00" is no total
             ]
             if amounts:
-                found, value = amounts[-1]
-                currency = _currency_near(line, found.end()) or _only_currency(folded)
-                return value, currency
+                # Of net, tax and gross in one row the gross is the largest.
+                value, end = max(amounts, key=lambda one: abs(one[0]))
+                return value, _currency_near(line, end) or _only_currency(folded)
     return None, None
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import pypdfium2
 
 if TYPE_CHECKING:
-    from awizo.documents import frames
+    import awizo.documents.frames as frames
 else:  # run as a program: only the file next to this one, nothing else of Awizo
     sys.path.append(str(Path(__file__).resolve().parent))
     import frames

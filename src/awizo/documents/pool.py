@@ -20,7 +20,7 @@ from typing import Any
 
 import structlog
 
-from awizo.documents import frames
+from awizo.documents.frames import LENGTHS, header_of, lengths, pack
 
 log = structlog.get_logger()
 
@@ -71,16 +71,16 @@ class Helper:
 
     async def _ask(self, header: dict[str, Any], content: bytes) -> tuple[dict[str, Any], bytes]:
         assert self.process.stdin is not None
-        self.process.stdin.write(frames.pack(header, content))
+        self.process.stdin.write(pack(header, content))
         await self.process.stdin.drain()
         return await self.answer()
 
     async def answer(self) -> tuple[dict[str, Any], bytes]:
         """Read one frame."""
         assert self.process.stdout is not None
-        head = await self.process.stdout.readexactly(frames.LENGTHS.size)
-        header_bytes, payload_bytes = frames.lengths(head)
-        header = frames.header_of(await self.process.stdout.readexactly(header_bytes))
+        head = await self.process.stdout.readexactly(LENGTHS.size)
+        header_bytes, payload_bytes = lengths(head)
+        header = header_of(await self.process.stdout.readexactly(header_bytes))
         return header, await self.process.stdout.readexactly(payload_bytes)
 
     async def kill(self) -> None:

@@ -161,7 +161,8 @@ _NAMES: tuple[tuple[Titled, bool, str], ...] = (
     (
         DocumentKind.ORDER_CONFIRMATION,
         True,
-        r"potwierdzenie (?:przyjecia |zlozenia |realizacji )?zamowienia|zamowienie (?:od odbiorcy|"
+        r"potwierdzenie (?:(?:przyjecia |zlozenia |realizacji )?zamowienia|zakupu)|zamowienie "
+        r"(?:od odbiorcy|"
         r"klienta|sprzedazy)|podsumowanie zamowienia|potvrzeni (?:prijeti )?(?:vasi )?objednavky|"
         r"potvrdenie (?:prijatia )?(?:vasej )?objednavky|prijata objednavka|rekapitulac\w* "
         r"objednavky|"
@@ -260,7 +261,7 @@ _NAMES: tuple[tuple[Titled, bool, str], ...] = (
         DocumentKind.RECEIPT,
         True,
         r"(?:e-?|elektroniczny |wydruk )?paragon(?:u)?(?: fiskalny| elektroniczny| niefiskalny)?|"
-        r"dowod (?:zakupu|sprzedazy)|potwierdzenie (?:sprzedazy|zakupu)|"
+        r"dowod (?:zakupu|sprzedazy)|potwierdzenie sprzedazy|"
         r"(?:e-?)?uctenk[ay]|elektronicka uctenka|zjednoduseny danovy doklad|zjednoduseny danovy|"
         r"pokladni (?:blok|doklad|uctenka)|prodejka|pokladnicny (?:blok|doklad)|ekasa|blocek|"
         r"(?:e-?|elektronikus )?nyugta|kassen(?:bon|beleg|zettel|quittung)|(?:e-?)?quittung|"

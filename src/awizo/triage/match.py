@@ -35,6 +35,9 @@ TITLE_MIN_CHARS = 10  # shorter titles ("Kubek") stand in many mails
 # Tie-breakers, strongest first; the name of the one that decided is the method.
 METHODS = ("invoice_number", "waybill", "tax_id", "amount", "buyer_name", "item_title")
 
+PERSON = re.compile(  # two or three capitalised words
+    r"(?=[^a-z\W])[^\W\d_]+(?:[ -](?=[^a-z\W])[^\W\d_]+){1,2}"
+)
 COMPANY = re.compile(
     r"\b(?:sp|spolka|s a|s c|sp j|sp k|ltd|gmbh|kft|bt|zrt|nyrt|s r o|a s|inc|llc|p h u|phu|firma|"
     r"przedsiebiorstwo|zaklad|fundacja|stowarzyszenie|urzad|szkola|gmina|ag|kg|ug|ohg|fop|тов|фоп|"
@@ -264,8 +267,8 @@ def _names_agree(name: str, others: Iterable[str]) -> bool | None:
             verdict = False
         elif common:
             return None
-    if verdict is False and (COMPANY.search(_spaced(name)) or len(words) > 3):
-        return None  # a firm may be the buyer's own
+    if verdict is False and (COMPANY.search(_spaced(name)) or not PERSON.fullmatch(name.strip())):
+        return None  # a firm may be the buyer's own; other words may be none of a name
     return verdict
 
 
