@@ -43,6 +43,14 @@ PROBLEMS: dict[str, Problem] = {
         "Allegro denies access: a permission is missing, or the order is another account's.",
         "Run 'awizo login' again and grant all permissions; check the route's accounts.",
     ),
+    "token_refused": _error(
+        "Allegro refuses the account's token although it was just renewed.",
+        "See api.allegrostatus.pl; run 'awizo login' again if it lasts.",
+    ),
+    "client_refused": _error(
+        "Allegro refuses the client id or its secret.",
+        "Correct allegro.client_id and client_secret.",
+    ),
     # orders
     "order_unknown": _warn(
         "No order was found for the buyer's address in time.",
@@ -59,6 +67,10 @@ PROBLEMS: dict[str, Problem] = {
     "order_missing": _warn(
         "Allegro does not know the order any more.",
         "Run 'awizo orders sync'; the purchase may have been merged with another.",
+    ),
+    "order_cancelled": _warn(
+        "The order was cancelled, so nothing was put on it.",
+        "Check whether the mail should have been sent at all.",
     ),
     "order_not_certain": _warn(
         "Only the buyer is known, not the order: too little to file a document.",
@@ -125,6 +137,32 @@ PROBLEMS: dict[str, Problem] = {
     "verification_failed": _warn(
         "Allegro took the document but does not list it.",
         "Look at the order in Allegro; the trace id is in the mail's history.",
+    ),
+    "scan_in_progress": _warn(
+        "Allegro went on scanning the order's previous document for hours.",
+        "Look at the order in Allegro; retry the mail later.",
+    ),
+    "metadata_too_fast": _warn(
+        "Allegro went on refusing a further document for this order as too early.",
+        "Another program may be filing documents on it; retry the mail later.",
+    ),
+    "invoice_missing": _warn(
+        "Allegro does not know the document it had just announced.", "Retry the mail later."
+    ),
+    "declare_uncertain": _warn(
+        "Allegro never answered whether it took the document's announcement.",
+        "Look at the order in Allegro; retry the mail later.",
+    ),
+    "orphan_watched": _warn(
+        "Another program announced this document and never sent its file.",
+        "Retry the mail; Awizo then sends the file.",
+    ),
+    "verifying": _warn(
+        "Allegro took the call and had not shown its effect in time.",
+        "Look at the order in Allegro.",
+    ),
+    "link_refused": _warn(
+        "Allegro refused the link itself.", "Check that it is a whole https address."
     ),
     # statuses and parcels
     "fulfilled_by_allegro": _warn(

@@ -120,6 +120,11 @@ class MemoryLedger:
             e for e in self.entries.values() if (e.account, e.number_key) == (account, number_key)
         ]
 
+    async def export(
+        self, *, account: str | None = None, since: datetime | None = None
+    ) -> Sequence[LedgerEntry]:
+        return [e for e in self.entries.values() if account in (None, e.account)]
+
 
 def some_settings(
     *, api_url: str = API, quick_s: tuple[float, ...] = (0, 0, 0), **allegro: Any

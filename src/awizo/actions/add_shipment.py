@@ -64,7 +64,7 @@ def carriers_to_try(
     tried = [one for one in dict.fromkeys(wanted) if one != OTHER and one in names]
     name = action.name or names.get(action.carrier) or ""
     if action.carrier != OTHER and not name:
-        name = action.carrier.replace("_", " ").title()
+        name = action.carrier.replace("_", " ")
     return [*((one, None) for one in tried), (OTHER, name[:30] or None)]
 
 

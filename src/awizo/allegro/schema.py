@@ -113,10 +113,13 @@ class Price(Shape):
     currency: Text = ""
 
 
-class Buyer(Shape):
+class BuyerReference(Shape):
     id: Text = ""
     email: Text = ""
     login: Text = ""
+
+
+class Buyer(BuyerReference):
     first_name: Text = ""
     last_name: Text = ""
     company_name: Text = ""
@@ -204,7 +207,7 @@ class FormReference(Shape):
 
 
 class EventOrder(Shape):
-    buyer: Buyer | None = None
+    buyer: BuyerReference | None = None
     line_items: Many[Line] = []
     checkout_form: FormReference | None = None
     marketplace: Identified | None = None
