@@ -227,7 +227,7 @@ def a_mail(**changes: Any) -> dict[str, Any]:
         "type": "MAIL",
         "subject": "Faktura do zamówienia",
         "text": "Dzień dobry, w załączniku",
-    } | changes  # noqa: E501
+    } | changes
 
 
 @pytest.mark.parametrize("status", ["VERIFYING", "DELIVERED", "BLOCKED"])

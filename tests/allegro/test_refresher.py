@@ -119,6 +119,21 @@ async def test_an_unreachable_server_does_no_harm_while_the_old_token_lives(
     clients, _ = parts(server, hours_left=1)
 
     assert (await clients.account("default").me()).login == "seller"
+    tries = len(server.used)
+    assert (await clients.account("default").me()).login == "seller"
+    assert len(server.used) == tries  # the second call does not wait for the server again
+
+
+async def test_nobody_waits_for_a_renewal_while_the_old_token_serves() -> None:
+    server = RotatingServer()
+    clients, _ = parts(server, hours_left=1)
+    renewing = asyncio.ensure_future(clients.account("default").keep_fresh())
+    await asyncio.sleep(0.001)
+
+    await clients.account("default").me()
+
+    assert not renewing.done()
+    await renewing
 
 
 async def test_an_account_that_never_logged_in_is_told_so() -> None:

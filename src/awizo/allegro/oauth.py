@@ -38,6 +38,7 @@ REFRESH_BEFORE = timedelta(minutes=90)  # of 12 hours (FACTS 3: when less than 1
 REFRESH_IDLE = timedelta(days=60)  # of 3 months
 GRACE_S = 60.0  # FACTS 3: a used refresh token works this much longer
 GRACE_USED_S = 50.0  # repeats begin no later than this after the first try
+REST_S = 60.0  # after a failed renewal, while the old token still serves
 GRACE_STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 Shape = TypeVar("Shape", bound=BaseModel)
@@ -300,6 +301,8 @@ class Refresher:
         self._now = now
         self._clock = clock
         self._steps_s = steps_s
+        self._under_way: set[str] = set()
+        self._rest_until: dict[str, float] = {}
 
     async def access_token(self, name: str, *, not_this: str | None = None) -> str:
         """A token to call with, renewed first when that is due.
@@ -318,13 +321,20 @@ class Refresher:
         refused = not_this is not None and tokens.access_token == not_this
         if not refused and not refresh_due(record, self._now()):
             return tokens.access_token
+        still_good = not refused and tokens.expires_at - self._now() > timedelta(minutes=1)
+        resting = self._clock() < self._rest_until.get(name, 0)
+        if still_good and (resting or name in self._under_way):
+            return tokens.access_token  # nobody waits for what is not needed yet
+        self._under_way.add(name)
         try:
             return (await self._renewed(name, refused_token=not_this)).access_token
         except Deferral as error:
-            still_good = not refused and tokens.expires_at - self._now() > timedelta(minutes=1)
+            self._rest_until[name] = self._clock() + REST_S
             if still_good and error.code != "account_paused":
                 return tokens.access_token
             raise
+        finally:
+            self._under_way.discard(name)
 
     async def _renewed(self, name: str, *, refused_token: str | None) -> TokenPair:
         async with self._accounts.refreshing(name) as record:
