@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from awizo.actions.base import Done
-from awizo.actions.upload_invoice import UploadInvoiceExecutor, file_name
+from awizo.actions.document import file_name
+from awizo.actions.upload_invoice import UploadInvoiceExecutor
 from awizo.errors import PermanentFailure
 from awizo.model import DocumentKind, UploadInvoice
 from support.action_parts import ORDER, OTHER_ORDER, PDF, Bench

@@ -42,7 +42,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from awizo.allegro.client import AllegroAccount
+from awizo.allegro.account import AllegroAccount
 from awizo.allegro.ports import Ledger, Memory
 from awizo.errors import Deferral, PermanentFailure
 from awizo.model import Job, Order

@@ -17,7 +17,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from awizo.allegro.client import AllegroAccount, AllegroClients
+from awizo.allegro.account import AllegroAccount
+from awizo.allegro.client import AllegroClients
 from awizo.allegro.ports import Memory
 from awizo.allegro.values import Message, Thread
 from awizo.errors import PermanentFailure

@@ -1,12 +1,14 @@
 """Make the house's own values of Allegro's shapes. Pure.
 
 In:  models of ``schema.py``.
-Out: values of ``awizo.model`` and of ``awizo.orders.source``.
+Out: values of ``awizo.model``, ``awizo.orders.source`` and ``values.py``.
 """
 
 from __future__ import annotations
 
+from awizo.allegro import schema
 from awizo.allegro.schema import CheckoutForm, Event, Line
+from awizo.allegro.values import ListedInvoice, Message, Thread
 from awizo.model import FulfillmentStatus, LineItem, Order
 from awizo.orders.source import OrderEvent
 from awizo.triage.addresses import folded
@@ -120,4 +122,47 @@ def _lines(lines: list[Line]) -> tuple[LineItem, ...]:
         )
         for line in lines
         if line.id
+    )
+
+
+def listed_of(one: schema.Invoice) -> ListedInvoice:
+    file = one.file
+    scan = file.security_verification if file else None
+    return ListedInvoice(
+        id=one.id,
+        number=one.invoice_number,
+        file_name=file.name if file else "",
+        created_at=one.created_at,
+        uploaded_at=file.uploaded_at if file else None,
+        scan=(scan.status or "") if scan and file and file.uploaded_at else "",
+    )
+
+
+def thread_of(one: schema.ThreadShape) -> Thread:
+    return Thread(
+        id=one.id,
+        login=one.interlocutor.login if one.interlocutor else "",
+        last_message_at=one.last_message_date_time,
+    )
+
+
+def message_of(one: schema.MessageShape) -> Message:
+    author = one.author or schema.Author()
+    if author.role:  # beta.v1; SYSTEM, CHATBOT and CONSULTANT are neither side (FACTS 2.11)
+        role = author.role.upper()
+        from_buyer = role == "BUYER" or (role == "USER" and author.is_interlocutor is True)
+        own = role == "SELLER" or (role == "USER" and author.is_interlocutor is False)
+    else:
+        from_buyer = author.is_interlocutor is True
+        own = author.is_interlocutor is False
+    return Message(
+        id=one.id,
+        status=one.status,
+        type=one.type,
+        created_at=one.created_at,
+        from_buyer=from_buyer,
+        own=own,
+        subject=one.subject,
+        text=one.text,
+        order_id=one.relates_to.order.id.lower() if one.relates_to and one.relates_to.order else "",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from awizo.allegro.client import AllegroAccount
+from awizo.allegro.account import AllegroAccount
 from awizo.triage.addresses import folded
 
 
