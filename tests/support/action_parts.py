@@ -40,7 +40,10 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.clients = some_clients(
-            self.network, now=self.clock, accounts=connected(self.clock()), memory=self.memory
+            self.network,
+            now=self.clock,
+            accounts=connected(self.clock(), hours_left=24 * 30),  # tokens are another story
+            memory=self.memory,
         )
 
     def job(self, action: AllegroAction, job_id: str = "job-1", **progress: Any) -> Job:

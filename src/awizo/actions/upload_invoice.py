@@ -384,7 +384,10 @@ class UploadInvoiceExecutor:
         proof = await self._proven(attempt, found)
         asked_for = attempt.order.invoice_required is True
         return Done(
-            note="already_filed", notes=() if asked_for else ("buyer_not_mailed",), proof=proof
+            note="already_filed",
+            notes=() if asked_for else ("buyer_not_mailed",),
+            proof=proof,
+            follow_ups=self._scan_follow_up(attempt, found),
         )
 
     async def _proven(self, attempt: _Attempt, found: ListedInvoice) -> dict[str, Any]:
