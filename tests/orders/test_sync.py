@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from awizo.errors import Deferral
+from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import LineItem
 from awizo.orders.port import SyncState
 from awizo.orders.sync import OVERLAP_EVENTS, OrderSync, SyncProgress
@@ -301,3 +301,35 @@ async def test_one_order_can_be_read_now() -> None:
     source.forms[order.order_id] = order
     assert await sync.refresh_order(ACCOUNT, order.order_id) == order
     assert index.orders[order.order_id] == order
+
+
+@pytest.mark.parametrize(
+    "trouble", [Deferral("allegro_error", status=500), PermanentFailure("access_denied")]
+)
+async def test_one_order_that_cannot_be_read_holds_up_no_other(trouble: ActionError) -> None:
+    sync, source, index = parts()
+    good, bad = an_order(1), an_order(2)
+    source.forms = {good.order_id: good, bad.order_id: bad}
+    source.broken = {bad.order_id: trouble}
+    source.happens("READY_FOR_PROCESSING", bad)
+    source.happens("READY_FOR_PROCESSING", good)
+
+    await sync.sync_events(ACCOUNT, START)
+    assert index.orders[good.order_id].complete
+    assert not index.orders[bad.order_id].complete
+
+    source.broken.clear()
+    await sync.reread_incomplete(ACCOUNT, START + timedelta(minutes=30))
+    assert index.orders[bad.order_id].complete
+
+
+async def test_when_nothing_can_be_read_the_cursor_stays_where_it_is() -> None:
+    sync, source, index = parts()
+    source.broken = {an_order().order_id: Deferral("allegro_error", status=500)}
+    source.happens("READY_FOR_PROCESSING", an_order())
+
+    with pytest.raises(Deferral):
+        await sync.sync_events(ACCOUNT, START)
+
+    assert index.state.last_event_id is None
+    assert index.orders == {}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from awizo.errors import Deferral, PermanentFailure
+from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import LineItem, Order
 from awizo.orders.port import SyncState
 from awizo.orders.source import OrderEvent, OrderPage
@@ -41,7 +41,7 @@ class LittleSource:
         self.opened: list[str] = []
         self.pages: list[tuple[datetime, datetime, int]] = []
         self.fail_page_number: int | None = None
-        self.window_max = 10_000
+        self.broken: dict[str, ActionError] = {}
 
     def happens(self, kind: str, order: Order, *, at: datetime = START, event_id: str = "") -> None:
         """Log an event with what the event itself would tell."""
@@ -82,6 +82,8 @@ class LittleSource:
 
     async def order(self, order_id: str) -> Order:
         self.opened.append(order_id)
+        if order_id in self.broken:
+            raise self.broken[order_id]
         if order_id not in self.forms:
             raise PermanentFailure("order_missing", status=404)
         return self.forms[order_id]

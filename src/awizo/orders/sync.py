@@ -20,12 +20,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from awizo.errors import PermanentFailure
+from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import Order
 from awizo.orders.port import OrderIndex, SyncState
 from awizo.orders.source import EVENTS_MAX, PAGE_MAX, WINDOW_MAX, OrderEvent, OrderSource
@@ -61,6 +61,14 @@ class SyncProgress:
 
 
 Progress = Callable[[SyncProgress], None]
+
+
+@dataclass(slots=True)
+class _Forms:
+    """Checkout forms that were opened; ids that Allegro does not know."""
+
+    found: dict[str, Order] = field(default_factory=dict)
+    missing: set[str] = field(default_factory=set)
 
 
 class OrderSync:
@@ -136,7 +144,7 @@ class OrderSync:
         orders: list[Order] = []
         gone: list[str] = []
         for order_id in to_open:
-            form = forms[order_id]
+            form = forms.found.get(order_id)
             if form is None:
                 # Announced, but not to be had yet: what the event told, to be read again.
                 orders.append(replace(announced.pop(order_id), complete=False))
@@ -155,20 +163,39 @@ class OrderSync:
             orders += [one for one in announced.values() if one.order_id not in complete]
         return [order for order in orders if order.order_id not in gone], gone
 
-    async def _forms(self, order_ids: Iterable[str]) -> dict[str, Order | None]:
-        """Checkout forms by id, ``None`` where Allegro has none; a few at a time."""
+    async def _forms(self, order_ids: Iterable[str]) -> _Forms:
+        """Open checkout forms, a few at a time.
+
+        One order that cannot be read must not hold up all others: it counts as unread, to be
+        tried again with the incomplete ones.
+
+        Raises:
+            Deferral: Allegro could not be asked, or answered for no order at all.
+        """
+        forms = _Forms()
+        troubles: list[ActionError] = []
         turn = asyncio.Semaphore(FORMS_AT_ONCE)
 
-        async def one(order_id: str) -> tuple[str, Order | None]:
+        async def one(order_id: str) -> None:
             async with turn:
                 try:
-                    return order_id, await self._source.order(order_id)
+                    forms.found[order_id] = await self._source.order(order_id)
                 except PermanentFailure as error:
-                    if error.code != "order_missing":
+                    if error.code == "order_missing":
+                        forms.missing.add(order_id)
+                    else:
+                        troubles.append(error)
+                except Deferral as error:
+                    if error.code != "allegro_error":
                         raise
-                    return order_id, None
+                    troubles.append(error)
 
-        return dict(await asyncio.gather(*(one(order_id) for order_id in order_ids)))
+        await asyncio.gather(*(one(order_id) for order_id in order_ids))
+        if troubles and not forms.found and not forms.missing:
+            raise troubles[0]
+        for trouble in troubles:
+            log.warning("order_unread", code=trouble.code, status=trouble.status)
+        return forms
 
     async def _merged_into(self, account: str, order: Order) -> list[str]:
         """Ids of purchases that were paid together and now live on in *order*.
@@ -267,7 +294,7 @@ class OrderSync:
             for order in known:
                 told.pop(order.order_id, None)
             forms = await self._forms(told)
-            await self._index.upsert(account, [form for form in forms.values() if form is not None])
+            await self._index.upsert(account, list(forms.found.values()))
             if len(events) < EVENTS_MAX:
                 return
             cursor = events[-1].id
@@ -303,9 +330,10 @@ class OrderSync:
         orders: list[Order] = []
         gone: list[str] = []
         for order in waiting:
-            form = forms[order.order_id]
+            form = forms.found.get(order.order_id)
             if form is None:
-                if _age(order, now) > MISSING_FORGOTTEN_AFTER:
+                lost = order.order_id in forms.missing
+                if lost and _age(order, now) > MISSING_FORGOTTEN_AFTER:
                     gone.append(order.order_id)
                 continue
             if form.status in NOT_FINAL:
@@ -326,7 +354,7 @@ class OrderSync:
         Raises:
             Deferral: Allegro could not be asked.
         """
-        form = (await self._forms([order_id]))[order_id]
+        form = (await self._forms([order_id])).found.get(order_id)
         if form is None:
             return None
         await self._index.upsert(account, [form])
