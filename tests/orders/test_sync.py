@@ -318,6 +318,8 @@ async def test_one_order_that_cannot_be_read_holds_up_no_other(trouble: ActionEr
     assert index.orders[good.order_id].complete
     assert not index.orders[bad.order_id].complete
 
+    assert await sync.reread_incomplete(ACCOUNT, START + timedelta(minutes=1)) == 0
+
     source.broken.clear()
     await sync.reread_incomplete(ACCOUNT, START + timedelta(minutes=30))
     assert index.orders[bad.order_id].complete

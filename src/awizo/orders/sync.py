@@ -163,14 +163,15 @@ class OrderSync:
             orders += [one for one in announced.values() if one.order_id not in complete]
         return [order for order in orders if order.order_id not in gone], gone
 
-    async def _forms(self, order_ids: Iterable[str]) -> _Forms:
+    async def _forms(self, order_ids: Iterable[str], *, all_may_fail: bool = False) -> _Forms:
         """Open checkout forms, a few at a time.
 
         One order that cannot be read must not hold up all others: it counts as unread, to be
         tried again with the incomplete ones.
 
         Raises:
-            Deferral: Allegro could not be asked, or answered for no order at all.
+            Deferral: Allegro could not be asked, or answered for no order at all, unless
+                *all_may_fail*.
         """
         forms = _Forms()
         troubles: list[ActionError] = []
@@ -191,7 +192,7 @@ class OrderSync:
                     troubles.append(error)
 
         await asyncio.gather(*(one(order_id) for order_id in order_ids))
-        if troubles and not forms.found and not forms.missing:
+        if troubles and not (forms.found or forms.missing or all_may_fail):
             raise troubles[0]
         for trouble in troubles:
             log.warning("order_unread", code=trouble.code, status=trouble.status)
@@ -326,7 +327,7 @@ class OrderSync:
             for order in await self._index.incomplete(account, limit=5 * REREAD_AT_ONCE)
             if _worth_reading(order, now)
         ][:REREAD_AT_ONCE]
-        forms = await self._forms(order.order_id for order in waiting)
+        forms = await self._forms((order.order_id for order in waiting), all_may_fail=True)
         orders: list[Order] = []
         gone: list[str] = []
         for order in waiting:
