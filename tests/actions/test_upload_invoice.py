@@ -193,9 +193,10 @@ async def test_a_document_that_another_program_has_filed_is_not_filed_again() ->
     assert posts(allegro) == 0
 
 
-async def test_a_number_may_stand_in_the_file_name_alone() -> None:
+@pytest.mark.parametrize("name", ["FV_12_11_2026.pdf", "Faktura_FV_12_11_2026.PDF"])
+async def test_a_number_may_stand_in_the_file_name_alone(name: str) -> None:
     work, allegro = bench()
-    allegro.add_invoice(ORDER, name="FV_12_11_2026.pdf")
+    allegro.add_invoice(ORDER, name=name)
 
     done = await work.run(UPLOAD, work.job(an_upload()))
 

@@ -16,7 +16,7 @@ from awizo.allegro.ports import LedgerEntry
 from awizo.allegro.values import ListedInvoice, OrderInvoices
 from awizo.errors import PermanentFailure
 from awizo.model import UploadInvoice
-from awizo.triage.invoice_numbers import same_number
+from awizo.triage.invoice_numbers import number_in_name, same_number
 
 PDF_MAX_BYTES = 3_000_000  # FACTS 2.5: 3 MB, unknown whether decimal; the smaller is safe
 
@@ -83,11 +83,17 @@ def listed_twin(
     twins = [
         one
         for one in listed.invoices
-        if one.id not in not_these
-        and one.scan != "REJECTED"
-        and same_number(number, one.number or re.sub(r"(?i)\.pdf$", "", one.file_name))
+        if one.id not in not_these and one.scan != "REJECTED" and _is_number_of(number, one)
     ]
     return next((one for one in twins if one.has_file), twins[0] if twins else None)
+
+
+def _is_number_of(number: str, one: ListedInvoice) -> bool:
+    """By the declared number; where none was declared, by the file's name."""
+    if one.number:
+        return same_number(number, one.number)
+    stem = re.sub(r"(?i)\.pdf$", "", one.file_name)
+    return same_number(number, stem) or same_number(number, number_in_name(one.file_name))
 
 
 def _amount(value: str | None) -> Decimal | None:
