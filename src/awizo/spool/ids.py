@@ -1,0 +1,46 @@
+"""Names of messages and deliveries: short, sortable by time, impossible to guess.
+
+In:  the time and 80 random bits, both given.
+Out: 26 characters: 48 bits of milliseconds, then the random ones, in Crockford's base 32.
+
+The alphabet leaves out i, l, o and u, so an id can be read aloud; lower case fits an SMTP
+reply and a file name. Later ids sort after earlier ones.
+
+Source: https://www.crockford.com/base32.html; the layout is that of a ULID.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+LENGTH = 26
+RANDOM_BYTES = 10
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def new_id(now: datetime, randomness: bytes) -> str:
+    """An id for something that came into being *now*.
+
+    Args:
+        randomness: 10 bytes from a source that cannot be foretold (``secrets.token_bytes``).
+    """
+    if len(randomness) != RANDOM_BYTES:
+        raise ValueError(f"{RANDOM_BYTES} random bytes are needed, not {len(randomness)}")
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
+    number = int.from_bytes(milliseconds.to_bytes(6, "big") + randomness, "big")
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def is_id(text: str) -> bool:
+    """Whether *text* has the form of an id; says nothing about whether it exists."""
+    return len(text) == LENGTH and all(character in ALPHABET for character in text)
+
+
+def time_of(some_id: str) -> datetime:
+    """When the thing with this id came into being, to the millisecond."""
+    number = 0
+    for character in some_id:
+        number = number << 5 | ALPHABET.index(character)
+    return _EPOCH + timedelta(milliseconds=number >> 80)

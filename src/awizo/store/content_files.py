@@ -1,0 +1,144 @@
+"""Contents of large messages as files beside the SQLite database.
+
+In:  bodies to keep, names to read or drop.
+Out: files that are whole and on the disk before their message's row is committed.
+
+A large content in the database is written twice (log, then database) and in the writer's one
+thread; a file is written once, and beside it. A file without a row is what a crash between
+the two leaves; it is swept up at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from awizo.errors import NotFound, StorageFull, StoreError
+
+CHUNK_BYTES = 262_144
+WRITERS = 8
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+
+class ContentFiles:
+    """See :class:`awizo.store.database.Files`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._pool = ThreadPoolExecutor(WRITERS, thread_name_prefix="awizo-file")
+        self._made: set[str] = set()
+
+    def path_of(self, name: str) -> Path:
+        """Spread over folders by the end of the id, which is random."""
+        return self.folder / name[-2:] / name
+
+    async def put(self, name: str, body: BinaryIO) -> int:
+        """Write all of *body* durably under *name*; returns its size in bytes.
+
+        Safe to repeat: what an earlier attempt left is replaced.
+        """
+        return await self._in_thread(self._put, name, body)
+
+    async def _in_thread(self, function, *arguments):  # type: ignore[no-untyped-def]
+        loop = asyncio.get_running_loop()
+        future = loop.run_in_executor(self._pool, function, *arguments)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            # The body must stay open until the thread is through with it.
+            while not future.done():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await asyncio.wait([future])
+            raise
+
+    def _put(self, name: str, body: BinaryIO) -> int:
+        path = self.path_of(name)
+        size = 0
+        try:
+            self._make_folder(path.parent)
+            body.seek(0)
+            descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            try:
+                while chunk := body.read(CHUNK_BYTES):
+                    view = memoryview(chunk)
+                    while view:
+                        view = view[os.write(descriptor, view) :]
+                    size += len(chunk)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            _sync_folder(path.parent)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                path.unlink()
+            kind = StorageFull if error.errno in _NO_ROOM else StoreError
+            raise kind(f"{path.parent}: {error.strerror}") from error
+        return size
+
+    def _make_folder(self, folder: Path) -> None:
+        if folder.name in self._made:
+            return
+        for place in (self.folder, folder):
+            if not place.is_dir():
+                with contextlib.suppress(FileExistsError):
+                    place.mkdir(mode=0o700)
+                _sync_folder(place.parent)
+        self._made.add(folder.name)
+
+    async def read(self, name: str, *, offset: int, size: int) -> bytes:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._pool, self._read, name, offset, size
+        )
+
+    def _read(self, name: str, offset: int, size: int) -> bytes:
+        try:
+            with self.path_of(name).open("rb") as file:
+                file.seek(offset)
+                return file.read(size)
+        except FileNotFoundError:
+            raise NotFound(f"content of {name} is not kept") from None
+        except OSError as error:
+            raise StoreError(f"content of {name}: {error.strerror}") from error
+
+    async def drop(self, names: Sequence[str]) -> None:
+        await asyncio.to_thread(self._drop, names)
+
+    def _drop(self, names: Sequence[str]) -> None:
+        for name in names:
+            with contextlib.suppress(OSError):  # the sweep at the next start finds it
+                self.path_of(name).unlink()
+
+    def names(self) -> list[tuple[str, float]]:
+        """Every file there is, with the time of its last change in seconds since 1970."""
+        found = []
+        for path in self.folder.glob("*/*"):
+            with contextlib.suppress(OSError):
+                found.append((path.name, path.stat().st_mtime))
+        return found
+
+    def copy(self, names: Sequence[str], target: Path) -> None:
+        """Copy files that are still there; a purge may be quicker."""
+        copied = ContentFiles(target)
+        for name in names:
+            with contextlib.suppress(FileNotFoundError), self.path_of(name).open("rb") as file:
+                copied._put(name, file)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make new names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+

@@ -1,0 +1,502 @@
+"""SQLite: one writer thread that commits for all who wait at once; readers beside it.
+
+In:  units of work from any task.
+Out: their results after one COMMIT, and so one fsync, for the whole batch.
+
+WAL with ``synchronous=FULL``: a commit is on the disk before anybody hears of it, and there is
+no switch that changes this. Each unit of a batch runs in a savepoint, so that one that fails
+takes only its own writes with it. The log is moved into the database by a thread of its own;
+the writer only does the small rest, between two batches.
+
+Other processes (``awizo queue`` beside the service) may write too: transactions begin as
+writers and wait ``busy_timeout_s`` for each other, and the writer looks twice a second whether
+somebody else has committed, to wake those that wait for work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from awizo.errors import AwizoError, StorageFull, StoreError
+from awizo.store.content_files import ContentFiles
+from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Unit
+from awizo.store.schema import outstanding
+from awizo.store.waking import Bell
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+APPLICATION_ID = 0x4157495A  # "AWIZ": tells our files from others'
+MAX_BATCH = 128  # units in one commit; more would only let the first wait longer
+READERS = 4
+LOOK_AROUND_S = 0.5  # how often an idle writer looks for commits of other processes
+CHECKPOINT_BYTES = 8 * 1024 * 1024  # of log, from which it is moved into the database
+PAGE_BYTES = 4096
+FILES_FROM_BYTES = 65_536  # larger contents become files; measured, see docs/performance.md
+
+# What makes the writer start again with a fresh connection before the next batch.
+_SICK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
+                   sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})  # fmt: skip
+
+
+def as_store_error(error: Exception, what: str) -> StoreError:
+    """A failure of SQLite or of the file system in our words."""
+    code = getattr(error, "sqlite_errorcode", 0) or 0
+    if code & 0xFF == sqlite3.SQLITE_FULL:
+        return StorageFull(f"{what}: no room left")
+    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreError(f"{what}: another process holds the database; tried long enough")
+    name = getattr(error, "sqlite_errorname", None)
+    return StoreError(f"{what}: {error}" + (f" ({name})" if name else ""))
+
+
+class SqliteTransaction:
+    """See :class:`awizo.store.database.Transaction`."""
+
+    dialect = SQLITE
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.has_work = False
+
+    def execute(self, sql: str, params: Params = NOTHING) -> int:
+        return self._connection.execute(sql, params).rowcount
+
+    def execute_many(self, sql: str, params: Sequence[Params]) -> None:
+        self._connection.executemany(sql, params)
+
+    def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
+        cursor = self._connection.execute(sql, params)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def row(self, sql: str, params: Params = NOTHING) -> Row | None:
+        found = self.rows(sql, params)
+        return found[0] if found else None
+
+    def exclusive(self, name: str) -> None:
+        """Nothing to do: there is one writing transaction at a time."""
+
+    def work_added(self) -> None:
+        self.has_work = True
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A unit of work in the writer's queue."""
+
+    unit: Callable[[Any], Any]
+    loop: asyncio.AbstractEventLoop
+    future: asyncio.Future[Any]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    started: bool = False
+    abandoned: bool = False
+    result: Any = None
+    error: Exception | None = None
+
+    def start(self) -> bool:
+        with self.lock:
+            self.started = not self.abandoned
+            return self.started
+
+    def abandon(self) -> bool:
+        """Take it back; False when it runs already."""
+        with self.lock:
+            self.abandoned = not self.started
+            return self.abandoned
+
+
+def _tell(done: Sequence[_Waiting]) -> None:
+    """On the loop: hand out the results of a batch."""
+    for waiting in done:
+        if waiting.future.done():
+            continue
+        if waiting.error is not None:
+            waiting.future.set_exception(waiting.error)
+        else:
+            waiting.future.set_result(waiting.result)
+
+
+class SqliteDatabase:
+    """See :class:`awizo.store.database.Database`."""
+
+    dialect: Dialect = SQLITE
+    files_from_bytes = FILES_FROM_BYTES
+
+    def __init__(self, path: Path, *, busy_timeout_s: float = 30) -> None:
+        """Open or make the database, bring its schema up to date, start the writer.
+
+        Raises:
+            StoreError: It cannot be opened, is no database of ours, or is newer than we are.
+        """
+        self.path = path
+        self._busy_timeout_s = busy_timeout_s
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._bell = Bell()
+        self._closing = False
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        self._checkpointed = threading.Event()
+        self._log_grew = threading.Event()
+        self.commits = 0
+        self._make_place()
+        try:
+            self._connection = self._connect()
+            self._migrate()
+        except sqlite3.Error as error:
+            raise as_store_error(error, str(path)) from None
+        self._seen_version = self._data_version()
+        self.files: ContentFiles | None = ContentFiles(path.with_name(path.name + ".d"))
+        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="awizo-read")
+        self._writer = threading.Thread(target=self._write_loop, name="awizo-write", daemon=True)
+        self._mover = threading.Thread(target=self._move_loop, name="awizo-log", daemon=True)
+        self._writer.start()
+        self._mover.start()
+
+    # -- opening -------------------------------------------------------------------------------
+
+    def _make_place(self) -> None:
+        folder = self.path.parent
+        try:
+            if not folder.exists():
+                folder.mkdir(mode=0o700, parents=True)
+            if not self.path.exists():
+                # Ours alone, whatever the umask; SQLite gives -wal and -shm the same mode.
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise StoreError(
+                f"{self.path}: cannot be made: {error.strerror}; store.url must lie in a folder "
+                "that this user may write to"
+            ) from None
+
+    def _connect(self, *, reader: bool = False) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path,
+            timeout=self._busy_timeout_s,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA cache_size = -16384")
+        if reader:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            connection.execute("PRAGMA journal_size_limit = 67108864")
+        return connection
+
+    def _migrate(self) -> None:
+        connection = self._connection
+        owner = connection.execute("PRAGMA application_id").fetchone()[0]
+        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if owner != APPLICATION_ID and (owner or tables):
+            connection.close()
+            raise StoreError(f"{self.path} is a database of another program")
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        try:
+            outstanding(version, str(self.path))
+        except StoreError:
+            connection.close()
+            raise
+        if not tables:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        # What a purge removes is overwritten, where that costs no extra write.
+        connection.execute("PRAGMA secure_delete = FAST")
+        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        if mode != "wal":
+            connection.close()
+            raise StoreError(f"{self.path}: the file system allows no write-ahead log ({mode})")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Read again: another process may have been quicker.
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            for migration in outstanding(version, str(self.path)):
+                for statement in migration.statements(SQLITE):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA user_version = {migration.number}")
+                log.info("schema_migrated", migration=migration.name)
+            if owner != APPLICATION_ID:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            connection.close()
+            raise
+
+    def _data_version(self) -> int:
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
+    # -- writing -------------------------------------------------------------------------------
+
+    async def write(self, unit: Unit[T]) -> T:
+        if self._closing:
+            raise StoreError("the store is closed")
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(unit, loop, loop.create_future())
+        self._queue.put(waiting)
+        try:
+            result: T = await asyncio.shield(waiting.future)
+        except asyncio.CancelledError:
+            if not waiting.abandon():
+                # It runs: what it reads from (a body, say) must stay as it is until it is done.
+                await _until_done(waiting.future)
+            raise
+        return result
+
+    def _write_loop(self) -> None:
+        while True:
+            try:
+                first = self._queue.get(timeout=LOOK_AROUND_S)
+            except queue.Empty:
+                self._look_around()
+                continue
+            batch = []
+            waiting: _Waiting | None = first
+            stop = False
+            while True:
+                if waiting is None:
+                    stop = True
+                    break
+                if waiting.start():
+                    batch.append(waiting)
+                if len(batch) >= MAX_BATCH:
+                    break
+                try:
+                    waiting = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+            if batch:
+                self._run(batch)
+            if stop:
+                return
+            self._look_after_log()
+
+    def _run(self, batch: list[_Waiting]) -> None:
+        """Run a batch in one transaction; whatever happens, everybody gets an answer."""
+        try:
+            has_work = self._commit_together(batch)
+        except Exception as error:  # not a unit's own: the whole batch failed
+            has_work = False
+            told = _answer(error, str(self.path))
+            for waiting in batch:
+                waiting.result = None
+                waiting.error = waiting.error or told
+            self._after_failure(error)
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
+        for waiting in batch:
+            by_loop.setdefault(waiting.loop, []).append(waiting)
+        for loop, done in by_loop.items():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_tell, done)
+        if has_work:
+            self._bell.ring()
+
+    def _commit_together(self, batch: list[_Waiting]) -> bool:
+        connection = self._connection
+        tx = SqliteTransaction(connection)
+        connection.execute("BEGIN IMMEDIATE")
+        alone = len(batch) == 1
+        succeeded = 0
+        for waiting in batch:
+            had_work = tx.has_work
+            if not alone:
+                connection.execute("SAVEPOINT unit")
+            try:
+                waiting.result = waiting.unit(tx)
+                succeeded += 1
+            except Exception as error:
+                waiting.error = _answer(error, str(self.path))
+                tx.has_work = had_work
+                if not connection.in_transaction:
+                    # SQLite gave up the whole transaction (no room, say): the writes of the
+                    # units before this one are gone as well. Each is tried again by itself.
+                    return self._one_by_one(batch, failed=waiting)
+                if alone:
+                    connection.execute("ROLLBACK")
+                    return False
+                connection.execute("ROLLBACK TO unit")
+            if not alone:
+                connection.execute("RELEASE unit")
+        if succeeded:
+            connection.execute("COMMIT")
+            self.commits += 1
+        else:
+            connection.execute("ROLLBACK")
+        return tx.has_work
+
+    def _one_by_one(self, batch: list[_Waiting], *, failed: _Waiting) -> bool:
+        has_work = False
+        for waiting in batch:
+            if waiting is failed or (waiting.error is not None):
+                continue
+            try:
+                has_work = self._commit_together([waiting]) or has_work
+            except Exception as error:
+                waiting.error = _answer(error, str(self.path))
+                self._after_failure(error)
+        return has_work
+
+    def _after_failure(self, error: Exception) -> None:
+        log.error("store_failed", error=str(error))
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
+        if code in _SICK or isinstance(error, sqlite3.ProgrammingError):
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+            with contextlib.suppress(sqlite3.Error):
+                self._connection = self._connect()
+
+    def _look_around(self) -> None:
+        """Wake those that wait for work if another process has written."""
+        with contextlib.suppress(sqlite3.Error):
+            version = self._data_version()
+            if version != self._seen_version:
+                self._seen_version = version
+                self._bell.ring()
+
+    # -- the log -------------------------------------------------------------------------------
+
+    def _look_after_log(self) -> None:
+        """Between two batches: have a long log moved, and finish the move."""
+        try:
+            if self._checkpointed.is_set():
+                # Nearly everything was moved beside us; with the rest done, SQLite begins the
+                # log anew, and it stays short.
+                self._checkpointed.clear()
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            elif not self._log_grew.is_set() and self._log_bytes() > CHECKPOINT_BYTES:
+                self._log_grew.set()
+        except sqlite3.Error as error:
+            log.warning("log_not_moved", error=str(error))
+
+    def _log_bytes(self) -> int:
+        try:
+            return self.path.with_name(self.path.name + "-wal").stat().st_size
+        except OSError:
+            return 0
+
+    def _move_loop(self) -> None:
+        connection: sqlite3.Connection | None = None
+        while True:
+            self._log_grew.wait()
+            if self._closing:
+                break
+            try:
+                if connection is None:
+                    connection = self._connect()
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                self._checkpointed.set()
+            except sqlite3.Error as error:
+                log.warning("log_not_moved", error=str(error))
+            self._log_grew.clear()
+        if connection is not None:
+            connection.close()
+
+    # -- reading -------------------------------------------------------------------------------
+
+    async def read(self, unit: Unit[T]) -> T:
+        if self._closing:
+            raise StoreError("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, unit)
+
+    def _read(self, unit: Unit[T]) -> T:
+        try:
+            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+            if connection is None:
+                connection = self._connect(reader=True)
+                self._local.connection = connection
+                with self._readers_lock:
+                    self._readers.append(connection)
+            connection.execute("BEGIN")
+            try:
+                return unit(SqliteTransaction(connection))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except sqlite3.Error as error:
+            raise as_store_error(error, str(self.path)) from error
+
+    async def wait_for_work(self, timeout_s: float) -> None:
+        await self._bell.wait(timeout_s)
+
+    # -- backup and end ------------------------------------------------------------------------
+
+    async def backup(self, path: Path) -> None:
+        """Copy the database to *path* while it is in use, its content files beside it."""
+        await asyncio.to_thread(self._backup, path)
+
+    def _backup(self, path: Path) -> None:
+        if path.exists():
+            raise StoreError(f"{path} exists already; a backup overwrites nothing")
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            source = self._connect(reader=True)
+            target = sqlite3.connect(path, isolation_level=None)
+            try:
+                # In one go: in WAL mode a reader keeps nobody from writing.
+                source.backup(target, pages=-1)
+                assert self.files is not None
+                names = target.execute("SELECT id FROM messages WHERE content_in = 'file'")
+                self.files.copy([name for (name,) in names], path.with_name(path.name + ".d"))
+                target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                source.close()
+                target.close()
+        except sqlite3.Error as error:
+            raise as_store_error(error, f"backup to {path}") from error
+        except OSError as error:
+            raise StoreError(f"backup to {path}: {error.strerror}") from error
+
+    async def close(self) -> None:
+        """Finish what waits, then end. Safe to repeat."""
+        if self._closing:
+            return
+        self._closing = True
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._queue.put(None)
+        self._writer.join()
+        self._log_grew.set()
+        self._mover.join()
+        self._pool.shutdown(wait=True)
+        for reader in self._readers:
+            reader.close()
+        with contextlib.suppress(sqlite3.Error):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        self._connection.close()
+
+
+def _answer(error: Exception, place: str) -> Exception:
+    """What the caller of a failed unit hears; our own bugs stay what they are."""
+    if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, AwizoError):
+        told = as_store_error(error, place)
+        told.__cause__ = error
+        return told
+    return error
+
+
+async def _until_done(future: asyncio.Future[Any]) -> None:
+    """Wait for a future through any further cancellation."""
+    while not future.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait([future])
+    if not future.cancelled():
+        future.exception()  # seen: nobody else will ask

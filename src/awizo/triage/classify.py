@@ -1,0 +1,376 @@
+"""Judge what kind of mail this is, how sure, and on what evidence.
+
+In:  a ParsedMessage, the facts of its documents, its references, the compiled rules.
+Out: a Verdict: kind, calibrated confidence, evidence, what else is true, flags, runner-up.
+
+Pure. Evidence is added up as log-odds for each kind; in one sentence only the strongest rule
+for a kind counts, and further sentences that say the same count less, so that a long template
+does not talk itself into certainty. What is true beside the main kind does not make it less
+sure; only what contradicts it does. The costly mistake is to take a reply or a free-form mail
+for a repetition, so those are never below the bar that a stopping kind has to clear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from awizo.model import (
+    ConversationEvidence,
+    DocumentFacts,
+    DocumentKind,
+    Evidence,
+    FulfillmentStatus,
+    Kind,
+    ParsedMessage,
+    References,
+    Verdict,
+)
+from awizo.triage.calibration import PRIORS, calibrated, probabilities
+from awizo.triage.rules import RuleSet
+from awizo.triage.structure import Shape, Unit, shape_of, units_of
+
+REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
+SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
+DOCUMENT_SURE_AT = 0.6
+SALES_DOCUMENT = 6.0
+DOCUMENT_LINK = 6.0
+
+PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
+NEVER_STOPPED = PERSONAL | {Kind.OTHER}
+DOCUMENT_KINDS = frozenset({Kind.INVOICE, Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
+
+# Of two steps of one parcel the mail is about one; the other is only mentioned.
+ONE_OF = frozenset({Kind.ORDER_PROCESSING, Kind.ORDER_SENT, Kind.PARCEL_STATUS})
+
+# Flags that say: the mail holds something only it says.
+SAID_HERE = frozenset(
+    {
+        "question",
+        "request",
+        "secret_code",
+        "delay",
+        "defect_or_problem",
+        "cancelled",
+        "return_or_refund",
+        "choice_for_buyer",
+    }
+)
+
+MONEY_AWAITED = frozenset({"awaiting_payment", "payment_request", "on_hold"})
+
+
+@dataclass(slots=True)
+class _Tally:
+    """Evidence on its way to a sum."""
+
+    said: dict[Kind, dict[int, float]] = field(default_factory=dict)  # kind → unit → weight
+    against: dict[Kind, dict[int, float]] = field(default_factory=dict)
+    fixed: dict[Kind, float] = field(default_factory=dict)  # from structure
+    evidence: list[Evidence] = field(default_factory=list)
+    flags: set[str] = field(default_factory=set)
+    statuses: list[tuple[float, FulfillmentStatus]] = field(default_factory=list)
+
+    def say(self, kind: Kind, unit: int, weight: float) -> None:
+        table = self.said if weight > 0 else self.against
+        units = table.setdefault(kind, {})
+        known = units.get(unit, 0.0)
+        units[unit] = max(known, weight) if weight > 0 else min(known, weight)
+
+    def fix(self, evidence: Evidence) -> None:
+        if evidence.kind is not None:
+            self.fixed[evidence.kind] = self.fixed.get(evidence.kind, 0.0) + evidence.weight
+        self.evidence.append(evidence)
+
+    def words_for(self, kind: Kind) -> float:
+        """Log-odds that the mail's words give to *kind*."""
+        weights = sorted(self.said.get(kind, {}).values(), reverse=True)
+        return sum(
+            weight * share
+            for weight, share in zip(weights, _shares(len(weights)), strict=True)
+        )
+
+    def words_against(self, kind: Kind) -> float:
+        weights = sorted(self.against.get(kind, {}).values())
+        return sum(
+            weight * share
+            for weight, share in zip(weights, _shares(len(weights)), strict=True)
+        )
+
+
+def _shares(count: int) -> tuple[float, ...]:
+    return (REPEATED + (0.05,) * max(0, count - len(REPEATED)))[:count]
+
+
+def classify(
+    message: ParsedMessage,
+    facts: Sequence[DocumentFacts],
+    references: References,
+    rules: RuleSet,
+    *,
+    conversation: ConversationEvidence | None = None,
+    seen_automatic_ids: Container[str] = (),
+    smtp_user: str | None = None,
+) -> Verdict:
+    """Return what kind of mail *message* is.
+
+    Args:
+        facts: Of its attachments, from ``awizo.documents``.
+        conversation: What the Message Center says of the buyer, when it was asked.
+        seen_automatic_ids: Message-IDs of automatic mails that passed through here; an
+            In-Reply-To naming one is a program's doing.
+        smtp_user: Who handed the mail in, for the rules' per-sender sections.
+    """
+    shape = shape_of(message, conversation=conversation, seen_automatic_ids=seen_automatic_ids)
+    units = units_of(message)
+    tally = _Tally()
+    for evidence in shape.evidence:
+        tally.fix(evidence)
+    decided = _ask_rules(tally, message, units, rules, smtp_user)
+    if shape.marked_automatic:
+        tally.flags.add("automatic")
+    if shape.reply_headers:
+        tally.flags.add("reply_headers")
+    scores = _scores(tally, facts, references)
+    _weigh_free_text(tally, scores, message, shape)
+    return _verdict(tally, scores, shape, facts, references, decided)
+
+
+def _ask_rules(
+    tally: _Tally,
+    message: ParsedMessage,
+    units: Sequence[Unit],
+    rules: RuleSet,
+    smtp_user: str | None,
+) -> tuple[str, Kind] | None:
+    """Add what the rules say; return the rule that decides the matter, if one does."""
+    senders = {
+        sender.name: sender
+        for sender in rules.sender_of(
+            from_address=message.from_address,
+            smtp_user=smtp_user,
+            x_mailer=message.header("x-mailer") or message.header("user-agent") or "",
+        )
+    }
+    for sender in senders.values():
+        for kind, weight in sender.kinds:
+            tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
+    decided: tuple[str, Kind] | None = None
+    hits = rules.holding([unit.folded for unit in units], [unit.place for unit in units])
+    for hit in hits:
+        rule, unit = hit.rule, units[hit.unit]
+        if rule.sender is not None and rule.sender not in senders:
+            continue
+        tally.flags |= rule.flags
+        start, end = rules.span(rule, unit.folded)
+        words = unit.words(start, end)
+        for kind, weight in rule.kinds:
+            effective = weight * unit.factor if weight > 0 else weight
+            tally.say(kind, hit.unit, effective)
+            tally.evidence.append(
+                Evidence(rule.id, unit.place, words, round(effective, 2), kind)
+            )
+        if not rule.kinds:
+            tally.evidence.append(Evidence(rule.id, unit.place, words, 0.0))
+        if rule.status is not None:
+            strength = max((weight for _, weight in rule.kinds), default=1.0) * unit.factor
+            tally.statuses.append((strength, rule.status))
+        if rule.decides:
+            decided = (rule.id, rule.kinds[0][0])
+    return decided
+
+
+def _scores(
+    tally: _Tally, facts: Sequence[DocumentFacts], references: References
+) -> dict[Kind, float]:
+    """Add words and structure; words about a document count for the form it comes in."""
+    words = {kind: tally.words_for(kind) for kind in Kind}
+    about_document = max(words[kind] for kind in DOCUMENT_KINDS)
+    sales = [f for f in facts if f.is_sales_document and f.confidence >= DOCUMENT_SURE_AT]
+    unread = [f for f in facts if f.kind is DocumentKind.UNKNOWN and _may_be_document(f)]
+    proforma = any(f.kind in (DocumentKind.PROFORMA, DocumentKind.OFFER) for f in facts)
+    if proforma and not sales:
+        tally.flags.add("awaiting_payment")
+    links = {link.kind for link in references.document_links}
+    if sales:
+        for kind in DOCUMENT_KINDS:
+            words[kind] = 0.0
+        words[Kind.INVOICE] = about_document * 0.7
+        names = ", ".join(fact.name or fact.part for fact in sales)
+        tally.fix(
+            Evidence("structure.sales-document", "attachment", names, SALES_DOCUMENT, Kind.INVOICE)
+        )
+    elif links:
+        for kind in DOCUMENT_KINDS:
+            words[kind] = about_document * 0.7 if kind in links else 0.0
+        for link in {one.kind: one for one in references.document_links}.values():
+            tally.fix(
+                Evidence("structure.document-link", "link", link.url, DOCUMENT_LINK, link.kind)
+            )
+    elif unread and not proforma:
+        words[Kind.INVOICE] = about_document
+        words[Kind.INVOICE_LINK] = words[Kind.RECEIPT_LINK] = 0.0
+    elif about_document > 0:
+        for kind in DOCUMENT_KINDS:
+            words[kind] *= 0.3 if proforma else 0.55
+        tally.flags.add("document_missing")
+    return {
+        kind: PRIORS.get(kind, 0.0)
+        + words[kind]
+        + tally.words_against(kind)
+        + tally.fixed.get(kind, 0.0)
+        for kind in Kind
+    }
+
+
+def _may_be_document(fact: DocumentFacts) -> bool:
+    """A file that could be an invoice though nothing says so: a PDF, or no known type."""
+    return fact.state != "not_pdf"
+
+
+def _weigh_free_text(
+    tally: _Tally, scores: dict[Kind, float], message: ParsedMessage, shape: Shape
+) -> None:
+    """A text that states none of the known facts was most likely written by a person."""
+    said = max(tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind)
+    if said < 2.0 and not shape.marked_automatic and len(message.new_text.split()) >= 8:
+        words = " ".join(message.new_text.split()[:8])
+        evidence = Evidence(
+            "structure.free-text", "body", words, 1.5, Kind.FULFILMENT_CORRESPONDENCE
+        )
+        tally.evidence.append(evidence)
+        scores[Kind.FULFILMENT_CORRESPONDENCE] += evidence.weight
+
+
+# --- from sums to a verdict -----------------------------------------------------------------------
+
+
+def _verdict(
+    tally: _Tally,
+    scores: Mapping[Kind, float],
+    shape: Shape,
+    facts: Sequence[DocumentFacts],
+    references: References,
+    decided: tuple[str, Kind] | None,
+) -> Verdict:
+    chances = probabilities(scores)
+    ranked = sorted(Kind, key=lambda kind: (-scores[kind], kind))
+    main = ranked[0]
+    own = {
+        kind: tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind
+    }
+    secondary = _secondary(main, ranked, own, scores, facts, references)
+    agreeing = secondary if main not in NEVER_STOPPED else ()
+    confidence = calibrated(chances[main] + sum(chances[kind] for kind in agreeing))
+    rest = [kind for kind in ranked if kind is not main and kind not in agreeing]
+    runner_up = rest[0]
+    decided_by: str | None = None
+    if decided is not None and not shape.reply_headers and main is not Kind.CONVERSATION_REPLY:
+        decided_by = decided[0]
+        if decided[1] is not main:
+            main, confidence, secondary = decided[1], 0.99, ()
+        else:
+            confidence = max(confidence, 0.99)
+        runner_up, runner_up_confidence = rest[-1], 0.0
+    else:
+        runner_up_confidence = round(chances[runner_up], 4)
+    flags = set(tally.flags)
+    unsure: str | None = None
+    if decided_by is None:
+        confidence, unsure = _capped(confidence, main, own, flags, shape, facts, references)
+    if flags & SAID_HERE:
+        flags.add("only_said_here")
+    kinds = (main, *secondary)
+    return Verdict(
+        kind=main,
+        confidence=round(confidence, 4),
+        evidence=tuple(
+            sorted(tally.evidence, key=lambda e: -abs(e.weight))
+        ),
+        secondary=secondary,
+        runner_up=runner_up,
+        runner_up_confidence=runner_up_confidence,
+        fulfillment_status=_status(kinds, tally, flags),
+        flags=frozenset(flags),
+        unsure=unsure,
+        decided_by=decided_by,
+    )
+
+
+def _secondary(
+    main: Kind,
+    ranked: Sequence[Kind],
+    own: Mapping[Kind, float],
+    scores: Mapping[Kind, float],
+    facts: Sequence[DocumentFacts],
+    references: References,
+) -> tuple[Kind, ...]:
+    """What else is true of the mail, likeliest first."""
+    out: list[Kind] = []
+    for kind in ranked:
+        if kind is main or kind in NEVER_STOPPED:
+            continue
+        if kind in DOCUMENT_KINDS:
+            if scores[kind] >= SECONDARY_FROM and own[kind] >= DOCUMENT_LINK:
+                out.append(kind)
+        elif main in NEVER_STOPPED:
+            continue
+        elif own[kind] >= SECONDARY_FROM and scores[kind] >= SECONDARY_FROM:
+            if kind in ONE_OF and ONE_OF & {main, *out}:
+                continue
+            out.append(kind)
+    return tuple(out)
+
+
+def _capped(
+    confidence: float,
+    main: Kind,
+    own: Mapping[Kind, float],
+    flags: set[str],
+    shape: Shape,
+    facts: Sequence[DocumentFacts],
+    references: References,
+) -> tuple[float, str | None]:
+    """Doubt that no sum of words can talk away, with its reason."""
+    if main not in NEVER_STOPPED:
+        if main in DOCUMENT_KINDS and "document_missing" in flags:
+            return min(confidence, 0.7), "document_missing"
+        if shape.weak_reply_headers:
+            return min(confidence, 0.85), "reply_headers_on_automatic_mail"
+        if shape.quoted:
+            return min(confidence, 0.85), "quotes_a_mail"
+        if max(own[kind] for kind in PERSONAL) >= SECONDARY_FROM:
+            return min(confidence, 0.85), "personal_words"
+    if confidence < 0.5:
+        return confidence, "faint_evidence"
+    if confidence < 0.9:
+        return confidence, "close_runner_up"
+    return confidence, None
+
+
+def _status(
+    kinds: Sequence[Kind], tally: _Tally, flags: set[str]
+) -> FulfillmentStatus | None:
+    """The order status that the mail implies."""
+    told = sorted(tally.statuses, key=lambda one: -one[0])
+    for kind in kinds:
+        if kind is Kind.ORDER_SENT:
+            return FulfillmentStatus.SENT
+        if kind is Kind.PARCEL_STATUS:
+            for _, status in told:
+                if status in (
+                    FulfillmentStatus.PICKED_UP,
+                    FulfillmentStatus.READY_FOR_PICKUP,
+                    FulfillmentStatus.SENT,
+                ):
+                    return status
+            return FulfillmentStatus.SENT
+        if kind is Kind.ORDER_PROCESSING:
+            if "pickup_in_shop" in flags:
+                return FulfillmentStatus.READY_FOR_PICKUP
+            if "packed" in flags:
+                return FulfillmentStatus.READY_FOR_SHIPMENT
+            if "work_begun" in flags and not flags & MONEY_AWAITED:
+                return FulfillmentStatus.PROCESSING
+            return FulfillmentStatus.NEW
+    return None

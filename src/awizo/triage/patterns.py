@@ -1,0 +1,118 @@
+"""Compile the patterns of rule files, and find at once which of hundreds match a text.
+
+In:  patterns as written in rule files (RE2 syntax over folded text), named word lists.
+Out: sets of patterns that are asked together; single patterns for finding the words.
+
+Pure. RE2 runs in time linear in the text whatever the pattern, so no rule can run away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import re2
+
+# RE2 knows ``\w`` and ``\b`` for ASCII only; rules see Cyrillic as well.
+WORD = "0-9a-z_а-яёєіїґ"
+# A set keeps the states of its automaton up to this limit and starts anew beyond it; it never
+# fails for want of memory as long as some twenty states fit.
+SET_MEMORY_BYTES = 96 << 20
+PATTERN_MEMORY_BYTES = 16 << 20
+
+_NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_BOUNDARY_AT_CYRILLIC = re.compile(r"\\b\(?(?:\?:)?[а-яёєіїґ]|[а-яёєіїґ]\)?\\b")
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used; the text says why."""
+
+
+def _options(memory_bytes: int) -> Any:
+    options = re2.Options()
+    options.max_mem = memory_bytes
+    options.log_errors = False
+    options.never_capture = True
+    return options
+
+
+def expanded(pattern: str, words: Mapping[str, Sequence[str]]) -> str:
+    """Put word lists in the place of their ``{name}`` and make ``\\w`` take Cyrillic.
+
+    Raises:
+        PatternError: No such list, or ``\\b`` beside a Cyrillic letter, where it never holds.
+    """
+    for _ in range(4):  # lists may name lists
+        if not _NAMED.search(pattern):
+            break
+        pattern = _NAMED.sub(lambda found: _named(found[1], words), pattern)
+    if _BOUNDARY_AT_CYRILLIC.search(pattern):
+        raise PatternError(r"\b knows Latin letters only; leave it out beside Cyrillic")
+    return _with_letters(pattern)
+
+
+def _named(name: str, words: Mapping[str, Sequence[str]]) -> str:
+    if name not in words:
+        raise PatternError(f"no word list {name!r} for this language")
+    return "(?:" + "|".join(words[name]) + ")"
+
+
+def _with_letters(pattern: str) -> str:
+    out: list[str] = []
+    in_class = False
+    position = 0
+    while position < len(pattern):
+        char = pattern[position]
+        if char == "\\" and position + 1 < len(pattern):
+            escaped = pattern[position + 1]
+            if escaped == "w":
+                out.append(WORD if in_class else f"[{WORD}]")
+            elif escaped == "W":
+                out.append(f"[^{WORD}]")
+            else:
+                out.append(char + escaped)
+            position += 2
+            continue
+        if char == "[" and not in_class:
+            in_class = True
+        elif char == "]" and in_class:
+            in_class = False
+        out.append(char)
+        position += 1
+    return "".join(out)
+
+
+def alternation(patterns: Iterable[str]) -> str:
+    return "|".join(f"(?:{pattern})" for pattern in patterns)
+
+
+def compiled(pattern: str) -> Any:
+    """Compile one expanded pattern.
+
+    Raises:
+        PatternError: RE2 refuses it; the text is RE2's own.
+    """
+    try:
+        return re2.compile(pattern, _options(PATTERN_MEMORY_BYTES))
+    except re2.error as error:
+        words = error.args[0]
+        raise PatternError(words.decode() if isinstance(words, bytes) else str(words)) from None
+
+
+class PatternSet:
+    """Many patterns asked at once. Numbers are given in the order of adding."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._set = re2.Set.SearchSet(_options(SET_MEMORY_BYTES))
+        self._size = len(patterns)
+        for pattern in patterns:
+            self._set.Add(pattern)
+        if patterns:
+            self._set.Compile()
+
+    def matching(self, text: str) -> list[int]:
+        """Numbers of the patterns that occur in *text*."""
+        if not self._size or not text:
+            return []
+        return list(self._set.Match(text))

@@ -1,0 +1,515 @@
+"""Compile rule files into one set of rules that gives evidence about a mail.
+
+In:  the texts of TOML rule files in load order.
+Out: a RuleSet: which rules hold for which sentence, with the words that made them hold.
+
+Pure. A rule looks at one sentence (or subject, link label, header line …) at a time: one of
+its ``match`` patterns and every ``also`` must occur in it, no ``unless`` may. It adds log-odds
+to kinds, or raises flags. A later file's rule of the same id replaces an earlier one, or
+switches it off with ``enabled = false``. Rule files are explained in ``docs/rules.md``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from awizo.errors import RuleError
+from awizo.model import FulfillmentStatus, Kind
+from awizo.triage.fold import fold
+from awizo.triage.patterns import PatternError, PatternSet, alternation, compiled, expanded
+from awizo.triage.rule_draft import draft_rule
+
+__all__ = [
+    "FLAGS",
+    "PLACES",
+    "Hit",
+    "Rule",
+    "RuleError",
+    "RuleSet",
+    "RuleSource",
+    "Sender",
+    "compile_rules",
+    "draft_rule",
+]
+
+# What a verdict may say beside its kind; each is explained in docs/rules.md.
+FLAGS = frozenset(
+    {
+        "automatic",
+        "awaiting_payment",
+        "cancelled",
+        "choice_for_buyer",
+        "confirmed_only",
+        "defect_or_problem",
+        "delay",
+        "document_missing",
+        "human_writer",
+        "on_hold",
+        "only_said_here",
+        "packed",
+        "partial_shipment",
+        "payment_request",
+        "pickup_in_shop",
+        "pickup_ready",
+        "question",
+        "reply_headers",
+        "request",
+        "return_or_refund",
+        "secret_code",
+        "work_begun",
+    }
+)
+
+TEXT_PLACES = frozenset({"subject", "body", "label", "quoted", "signature", "footer"})
+TRACE_PLACES = frozenset({"header", "host", "file", "from"})
+PLACES = TEXT_PLACES | TRACE_PLACES
+
+_RULE_FIELDS = frozenset(
+    {
+        "id",
+        "kind",
+        "weight",
+        "kinds",
+        "flags",
+        "status",
+        "where",
+        "match",
+        "also",
+        "unless",
+        "sender",
+        "decides",
+        "enabled",
+        "examples",
+        "counter_examples",
+        "why",
+    }
+)
+_SENDER_FIELDS = frozenset({"name", "from", "smtp_user", "x_mailer", "kinds", "why"})
+_FILE_FIELDS = frozenset({"language", "theme", "words", "rule", "sender"})
+MAX_WEIGHT = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSource:
+    """One rule file. ``path`` is only named in errors; order is the caller's."""
+
+    path: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. Patterns are expanded; numbers refer to the patterns of its group.
+
+    Attributes:
+        kinds: Log-odds added to kinds.
+        status: Fulfilment status the sentence implies, where it names one.
+        group: Which pattern set it is asked in: a language, or "traces".
+        match: The alternation that must occur; ``also`` and ``unless`` as in the head.
+    """
+
+    id: str
+    path: str
+    line: int
+    kinds: tuple[tuple[Kind, float], ...]
+    flags: frozenset[str]
+    status: FulfillmentStatus | None
+    places: frozenset[str]
+    group: str
+    match: str
+    also: tuple[str, ...]
+    unless: tuple[str, ...]
+    sender: str | None
+    decides: bool
+    examples: tuple[str, ...]
+    counter_examples: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        return f"{self.path}:{self.line}: rule {self.id!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A program or shop known by From, SMTP user or X-Mailer; adjusts what its mails start from."""
+
+    name: str
+    from_: tuple[str, ...] = ()
+    smtp_user: tuple[str, ...] = ()
+    x_mailer: tuple[str, ...] = ()
+    kinds: tuple[tuple[Kind, float], ...] = ()
+
+    def is_of(self, *, from_address: str, smtp_user: str | None, x_mailer: str) -> bool:
+        """Whether a mail is of this sender: any one of the marks suffices."""
+        address = from_address.lower()
+        if any(
+            address == mark or (mark.startswith("@") and address.endswith(mark))
+            for mark in self.from_
+        ):
+            return True
+        if smtp_user is not None and smtp_user.lower() in self.smtp_user:
+            return True
+        return any(mark in x_mailer.lower() for mark in self.x_mailer)
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A rule that held for the text numbered ``unit`` of those asked about."""
+
+    rule: Rule
+    unit: int
+
+
+@dataclass(slots=True)
+class _Group:
+    """The patterns of one language, each once, and the rules that begin with each."""
+
+    patterns: list[str] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    rules: dict[int, list[tuple[Rule, tuple[int, ...], tuple[int, ...]]]] = field(
+        default_factory=dict
+    )
+    set: PatternSet = field(default_factory=lambda: PatternSet(()))
+
+    def number(self, pattern: str) -> int:
+        if pattern not in self.numbers:
+            self.numbers[pattern] = len(self.patterns)
+            self.patterns.append(pattern)
+        return self.numbers[pattern]
+
+    def add(self, rule: Rule) -> None:
+        first = self.number(rule.match)
+        also = tuple(self.number(pattern) for pattern in rule.also)
+        unless = tuple(self.number(pattern) for pattern in rule.unless)
+        self.rules.setdefault(first, []).append((rule, also, unless))
+
+    def holding(self, text: str) -> list[Rule]:
+        hits = set(self.set.matching(text))
+        found: list[Rule] = []
+        for number in hits:
+            for rule, also, unless in self.rules.get(number, ()):
+                if all(one in hits for one in also) and not any(one in hits for one in unless):
+                    found.append(rule)
+        return found
+
+
+class RuleSet:
+    """Compiled rules. Immutable from outside; spans are compiled when first asked for."""
+
+    def __init__(self, rules: Sequence[Rule], senders: Sequence[Sender]) -> None:
+        self.rules = tuple(rules)
+        self.senders = tuple(senders)
+        self._groups: dict[str, _Group] = {}
+        for rule in self.rules:
+            self._groups.setdefault(rule.group, _Group()).add(rule)
+        for group in self._groups.values():
+            group.set = PatternSet(group.patterns)
+        self._spans: dict[str, Any] = {}
+
+    def holding(self, texts: Sequence[str], places: Sequence[str]) -> list[Hit]:
+        """Return which rules hold for which of the folded *texts*.
+
+        Args:
+            places: For each text where it stands, one of ``PLACES``.
+        """
+        hits: list[Hit] = []
+        readable = [n for n, place in enumerate(places) if place in TEXT_PLACES]
+        traces = [n for n, place in enumerate(places) if place not in TEXT_PLACES]
+        for name, group in self._groups.items():
+            numbers = traces if name == "traces" else readable
+            # Most languages have nothing to say about a mail: ask about all of it at once.
+            together = "\n".join([texts[n] for n in numbers])
+            present = group.set.matching(together)
+            if not any(number in group.rules for number in present):
+                continue
+            for n in numbers:
+                for rule in group.holding(texts[n]):
+                    if places[n] in rule.places:
+                        hits.append(Hit(rule, n))
+        return hits
+
+    def span(self, rule: Rule, text: str) -> tuple[int, int]:
+        """Where in the folded *text* the words stand that made *rule* hold."""
+        start, end = len(text), 0
+        for pattern in (rule.match, *rule.also):
+            found = self._spans.get(pattern)
+            if found is None:
+                found = self._spans[pattern] = compiled(pattern)
+            match = found.search(text)
+            if match is not None:
+                start, end = min(start, match.start()), max(end, match.end())
+        return (start, end) if start < end else (0, 0)
+
+    def sender_of(
+        self, *, from_address: str, smtp_user: str | None, x_mailer: str
+    ) -> tuple[Sender, ...]:
+        return tuple(
+            sender
+            for sender in self.senders
+            if sender.is_of(from_address=from_address, smtp_user=smtp_user, x_mailer=x_mailer)
+        )
+
+    def check_examples(self) -> list[str]:
+        """Return a line for each example that does not hold and each counter example that does."""
+        broken: list[str] = []
+        for rule in self.rules:
+            group = self._groups[rule.group]
+            broken.extend(
+                f"{rule.where}: example does not match: {words!r}"
+                for words in rule.examples
+                if rule not in group.holding(fold(words))
+            )
+            broken.extend(
+                f"{rule.where}: counter example matches: {words!r}"
+                for words in rule.counter_examples
+                if rule in group.holding(fold(words))
+            )
+        return broken
+
+
+def compile_rules(sources: Sequence[RuleSource]) -> RuleSet:
+    """Compile rule files, in load order.
+
+    Raises:
+        RuleError: A file is not TOML, has an unknown field, kind, flag or place, or a pattern
+            that RE2 refuses; the text names file, line, rule and words.
+    """
+    files = [(source, _loaded(source)) for source in sources]
+    words: dict[str, dict[str, tuple[str, ...]]] = {}
+    for source, data in files:
+        named = words.setdefault(_language(source, data), {})
+        for name, value in _table(source, data, "words").items():
+            named[name] = _strings(value, f"{source.path}: words {name!r}")
+    rules: dict[str, Rule] = {}
+    senders: dict[str, Sender] = {}
+    for source, data in files:
+        language = _language(source, data)
+        for raw in _tables(source, data, "sender"):
+            sender = _sender(source, raw)
+            senders[sender.name] = sender
+        seen: set[str] = set()
+        for raw in _tables(source, data, "rule"):
+            reading = _Reading(source, raw, language, {**words.get("", {}), **words[language]})
+            if reading.id in seen:
+                raise reading.error("this id occurs twice in the file")
+            seen.add(reading.id)
+            if raw.get("enabled", True) is False:
+                rules.pop(reading.id, None)
+            else:
+                rules[reading.id] = reading.rule()
+    for rule in rules.values():
+        if rule.sender is not None and rule.sender not in senders:
+            raise RuleError(
+                f"{rule.where}: no sender {rule.sender!r}{_meant(rule.sender, senders)}"
+            )
+    return RuleSet(tuple(rules.values()), tuple(senders.values()))
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _loaded(source: RuleSource) -> dict[str, Any]:
+    try:
+        data = tomllib.loads(source.text)
+    except tomllib.TOMLDecodeError as error:
+        raise RuleError(f"{source.path}: {error}") from None
+    for name in data:
+        if name not in _FILE_FIELDS:
+            raise RuleError(f"{source.path}: unknown field {name!r}{_meant(name, _FILE_FIELDS)}")
+    return data
+
+
+def _language(source: RuleSource, data: Mapping[str, Any]) -> str:
+    language = data.get("language", "")
+    if not isinstance(language, str):
+        raise RuleError(f"{source.path}: language is not a string")
+    return language
+
+
+def _table(source: RuleSource, data: Mapping[str, Any], name: str) -> dict[str, Any]:
+    value = data.get(name, {})
+    if not isinstance(value, dict):
+        raise RuleError(f"{source.path}: {name} is not a table")
+    return value
+
+
+def _tables(source: RuleSource, data: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    value = data.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise RuleError(f"{source.path}: write [[{name}]], not [{name}]")
+    return value
+
+
+def _strings(value: object, where: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return tuple(value)
+    raise RuleError(f"{where}: give a string or a list of strings")
+
+
+def _meant(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+
+
+def _weights(value: object, where: str) -> tuple[tuple[Kind, float], ...]:
+    if not isinstance(value, dict):
+        raise RuleError(f"{where}: kinds is a table of kind = weight")
+    return tuple((_kind(name, where), _weight(weight, where)) for name, weight in value.items())
+
+
+def _kind(name: object, where: str) -> Kind:
+    try:
+        return Kind(str(name))
+    except ValueError:
+        raise RuleError(f"{where}: unknown kind {name!r}{_meant(str(name), list(Kind))}") from None
+
+
+def _weight(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > MAX_WEIGHT:
+        raise RuleError(f"{where}: a weight is a number from -{MAX_WEIGHT:g} to {MAX_WEIGHT:g}")
+    return float(value)
+
+
+def _sender(source: RuleSource, raw: Mapping[str, Any]) -> Sender:
+    where = f"{source.path}: sender {raw.get('name', '?')!r}"
+    for name in raw:
+        if name not in _SENDER_FIELDS:
+            raise RuleError(f"{where}: unknown field {name!r}{_meant(name, _SENDER_FIELDS)}")
+    name = raw.get("name")
+    if not isinstance(name, str) or not name:
+        raise RuleError(f"{where}: needs a name")
+
+    def marks(field_name: str) -> tuple[str, ...]:
+        if field_name not in raw:
+            return ()
+        return tuple(mark.lower() for mark in _strings(raw[field_name], where))
+
+    return Sender(
+        name=name,
+        from_=marks("from"),
+        smtp_user=marks("smtp_user"),
+        x_mailer=marks("x_mailer"),
+        kinds=_weights(raw["kinds"], where) if "kinds" in raw else (),
+    )
+
+
+class _Reading:
+    """One ``[[rule]]`` table on its way to a Rule."""
+
+    def __init__(
+        self,
+        source: RuleSource,
+        raw: Mapping[str, Any],
+        language: str,
+        words: Mapping[str, Sequence[str]],
+    ) -> None:
+        self._source = source
+        self._raw = raw
+        self._language = language
+        self._words = words
+        rule_id = raw.get("id")
+        if not isinstance(rule_id, str) or not rule_id:
+            raise RuleError(f"{source.path}: a rule without an id")
+        self.id = rule_id
+        self._line = _line_of(source.text, rule_id)
+        for name in raw:
+            if name not in _RULE_FIELDS:
+                raise self.error(f"unknown field {name!r}{_meant(name, _RULE_FIELDS)}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._source.path}:{self._line}: rule {self.id!r}"
+
+    def error(self, words: str) -> RuleError:
+        return RuleError(f"{self._where}: {words}")
+
+    def rule(self) -> Rule:
+        places = frozenset(self._list("where") or ("subject", "body"))
+        for place in places:
+            if place not in PLACES:
+                raise self.error(f"unknown place {place!r}{_meant(place, PLACES)}")
+        traces = places <= TRACE_PLACES
+        if not traces and places & TRACE_PLACES:
+            raise self.error("text and traces (header, host, file, from) need rules of their own")
+        flags = frozenset(self._list("flags"))
+        for flag in flags:
+            if flag not in FLAGS:
+                raise self.error(f"unknown flag {flag!r}{_meant(flag, FLAGS)}")
+        kinds = self._kinds()
+        decides = self._raw.get("decides", False) is True
+        if decides and len(kinds) != 1:
+            raise self.error("decides needs exactly one kind")
+        if not kinds and not flags:
+            raise self.error("gives no evidence: name a kind or a flag")
+        match = self._patterns("match")
+        if not match:
+            raise self.error("has no match")
+        sender = self._raw.get("sender")
+        return Rule(
+            id=self.id,
+            path=self._source.path,
+            line=self._line,
+            kinds=kinds,
+            flags=flags,
+            status=self._status(),
+            places=places,
+            group="traces" if traces else self._language,
+            match=alternation(match),
+            also=self._patterns("also"),
+            unless=self._patterns("unless"),
+            sender=sender if isinstance(sender, str) else None,
+            decides=decides,
+            examples=self._list("examples"),
+            counter_examples=self._list("counter_examples"),
+        )
+
+    def _list(self, name: str) -> tuple[str, ...]:
+        if name not in self._raw:
+            return ()
+        return _strings(self._raw[name], f"{self._where}: {name}")
+
+    def _kinds(self) -> tuple[tuple[Kind, float], ...]:
+        kinds: list[tuple[Kind, float]] = []
+        if "kinds" in self._raw:
+            kinds.extend(_weights(self._raw["kinds"], self._where))
+        if "kind" in self._raw:
+            weight = _weight(self._raw.get("weight", 4.0), self._where)
+            kinds.append((_kind(self._raw["kind"], self._where), weight))
+        elif "weight" in self._raw:
+            raise self.error("a weight without a kind")
+        return tuple(kinds)
+
+    def _status(self) -> FulfillmentStatus | None:
+        if "status" not in self._raw:
+            return None
+        name = str(self._raw["status"])
+        try:
+            return FulfillmentStatus(name)
+        except ValueError:
+            known = [str(status) for status in FulfillmentStatus]
+            raise self.error(f"unknown status {name!r}{_meant(name, known)}") from None
+
+    def _patterns(self, name: str) -> tuple[str, ...]:
+        patterns: list[str] = []
+        for written in self._list(name):
+            try:
+                pattern = expanded(written, self._words)
+                compiled(pattern)
+            except PatternError as error:
+                raise self.error(f"{name} {written!r}: {error}") from None
+            patterns.append(pattern)
+        return tuple(patterns)
+
+
+def _line_of(text: str, rule_id: str) -> int:
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if stripped.startswith("id") and f'"{rule_id}"' in stripped.replace("'", '"'):
+            return number
+    return 0

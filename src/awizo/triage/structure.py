@@ -1,0 +1,303 @@
+"""Read the shape of a mail: its sentences by place, its traces, and what its structure proves.
+
+In:  a ParsedMessage, the facts of its documents, its references.
+Out: units (one sentence, subject, label, header line … each) for the rules to look at, and
+     the evidence that no pattern can give: reply headers, marks of automation, documents.
+
+Pure. Rows of product tables are no sentences: an article may be called anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from awizo.model import ConversationEvidence, Evidence, Kind, ParsedMessage
+from awizo.triage.fold import fold, original_words
+
+MAX_CHARS = 12_000  # of the new text; a shop's mail has two thousand
+MAX_UNITS = 160
+MAX_UNIT_CHARS = 600
+MAX_LABELS = 40
+MAX_HEADERS = 60
+WRAPPED_FROM = 55  # characters: a longer line without an end mark goes on in the next one
+FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
+
+CONVERSATION_WINDOW = timedelta(days=14)
+
+_END = re.compile(r"(?<=[!?…])[\"')\]]*\s+(?=\S)|(?<=[^\W\d_]{3}\.)[\"')\]]*\s+(?=[^\Wa-z_])")
+_PRODUCT_ROW = re.compile(
+    r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
+)
+_WORDY = re.compile(r"[^\W\d_]{2,}")
+_ENDS_SENTENCE = (".", "!", "?", ":", ";", "…")
+
+# What a header says for itself; names of people, addresses and dates say nothing.
+_MUTE_HEADERS = frozenset(
+    {
+        "from", "to", "cc", "bcc", "date", "subject", "mime-version", "content-type", "received",
+        "content-transfer-encoding", "dkim-signature", "return-path", "delivered-to", "sender",
+        "reply-to", "thread-topic",
+    }
+)  # fmt: skip
+
+# Programs that put an In-Reply-To of their own on automatic mails (SHOP-MAILS section 1).
+_PROGRAM_ID = re.compile(r"openerp-\d|-odoo-|dolibarr-|@swift\.generated|^<?(?:order|invoice|shipment)-\d")
+_AUTO_ANSWER_SUBJECT = re.compile(
+    r"^(?:auto(?:matic)?[- :]?(?:reply|response)|automatyczna odpowiedz|autoodpowiedz|out of office"
+    r"|odpowiedz automatyczna|automaticka odpoved|automatikus valasz|automatische antwort"
+    r"|abwesenheit|автоматична відповідь|автовідповід|nieobecnosc|poza biurem|urlop\b|dovolena\b"
+    r"|dovolenka\b|szabadsag\b|відпустка)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One text that rules look at.
+
+    Attributes:
+        place: As in ``rules.PLACES``.
+        factor: How much evidence from here counts.
+        order: Position among the sentences of the body; 0 elsewhere.
+    """
+
+    place: str
+    original: str
+    folded: str
+    factor: float
+    order: int = 0
+
+    def words(self, start: int, end: int) -> str:
+        """The mail's own words behind a span of the folded text."""
+        return original_words(self.original, self.folded, start, end)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the structure of a mail proves."""
+
+    marked_automatic: bool
+    auto_answer: bool
+    reply_headers: bool  # In-Reply-To that counts
+    weak_reply_headers: bool  # In-Reply-To on a mail marked automatic
+    quoted: bool
+    evidence: tuple[Evidence, ...]
+
+
+def body_factor(order: int) -> float:
+    """Later sentences count less: templates say first what they are about."""
+    if order < 4:
+        return 1.0
+    return 0.75 if order < 8 else 0.5
+
+
+def units_of(message: ParsedMessage) -> list[Unit]:
+    """Return the texts of a mail for the rules, each with its place."""
+    texts: list[tuple[str, str]] = [("subject", _one_line(message.subject))]
+    texts += [("body", line) for line in sentences(message.new_text or message.text)]
+    for nested in message.nested[:2]:
+        texts.append(("body", _one_line(nested.subject)))
+        texts += [("body", line) for line in sentences(nested.new_text)[:6]]
+    labels = dict.fromkeys(_one_line(link.label) for link in message.links[:MAX_LABELS])
+    texts += [("label", label) for label in labels if label and not label.startswith("http")]
+    for place, text, limit in (
+        ("signature", message.signature, 12),
+        ("footer", message.footer, 30),
+        ("quoted", message.quoted_text, 12),
+    ):
+        if text:
+            texts += [(place, line) for line in sentences(text)[:limit]]
+    hosts = dict.fromkeys(_host(link.url) for link in message.links[:MAX_LABELS])
+    texts += [("host", host) for host in hosts if host]
+    texts += [("file", _one_line(a.name)) for a in message.attachments[:20] if a.name]
+    texts += [
+        ("header", f"{name}: {value[:200]}")
+        for name, value in message.headers[:MAX_HEADERS]
+        if name not in _MUTE_HEADERS
+    ]
+    texts.append(("from", _one_line(f"{message.from_name} {message.from_address}")))
+
+    texts = [(place, text[:MAX_UNIT_CHARS].replace("\n", " ")) for place, text in texts if text]
+    folded = fold("\n".join(text for _, text in texts)).split("\n")
+    units: list[Unit] = []
+    order = 0
+    for (place, text), low in zip(texts, folded, strict=True):
+        if place == "body":
+            units.append(Unit(place, text, low, body_factor(order), order))
+            order += len(_WORDY.findall(low)) >= FEW_WORDS
+        else:
+            units.append(Unit(place, text, low, 1.1 if place == "subject" else 1.0))
+    return units
+
+
+def sentences(text: str) -> list[str]:
+    """Split text into sentences: wrapped lines are joined, product rows left out."""
+    out: list[str] = []
+    for line in _unwrapped(text[:MAX_CHARS]):
+        if _PRODUCT_ROW.search(line.lower()):
+            continue
+        out.extend(piece for piece in _END.split(line) if piece and not piece.isspace())
+        if len(out) >= MAX_UNITS:
+            break
+    return out[:MAX_UNITS]
+
+
+def _unwrapped(text: str) -> list[str]:
+    lines: list[str] = []
+    open_line = False
+    for raw in text.splitlines():
+        line = raw.strip(" \r\x0b\x0c")
+        if not line:
+            open_line = False
+            continue
+        goes_on = line[:1].islower() or (open_line and line[:1].isdigit())
+        long_before = open_line and len(lines[-1]) >= WRAPPED_FROM if lines else False
+        if lines and open_line and (goes_on or long_before):
+            lines[-1] = f"{lines[-1]} {line}"
+        else:
+            lines.append(line)
+        open_line = not line.endswith(_ENDS_SENTENCE) and "\t" not in line
+    return lines
+
+
+def shape_of(
+    message: ParsedMessage,
+    *,
+    conversation: ConversationEvidence | None,
+    seen_automatic_ids: Container[str],
+) -> Shape:
+    """Return what headers and quotes prove, with the evidence for it."""
+    automatic = _automatic_mark(message)
+    answer = _auto_answer_mark(message)
+    evidence: list[Evidence] = []
+    if answer is not None:
+        evidence.append(Evidence("structure.auto-answer", "header", answer, 9.0, Kind.OTHER))
+    strong = weak = False
+    in_reply_to = message.in_reply_to
+    if in_reply_to is not None and answer is None:
+        ours = (
+            in_reply_to in seen_automatic_ids
+            or in_reply_to == message.message_id
+            or _PROGRAM_ID.search(in_reply_to.lower()) is not None
+        )
+        if ours:
+            evidence.append(
+                Evidence("structure.in-reply-to-of-a-program", "header", in_reply_to, 0.5,
+                         Kind.CONVERSATION_REPLY)
+            )  # fmt: skip
+        elif automatic is None:
+            strong = True
+            evidence.append(
+                Evidence("structure.in-reply-to", "header", in_reply_to, 14.0,
+                         Kind.CONVERSATION_REPLY)
+            )  # fmt: skip
+        else:
+            weak = True
+            weight = 1.5 if _same_host(in_reply_to, message.from_address) else 4.0
+            evidence.append(
+                Evidence("structure.in-reply-to-marked-automatic", "header", in_reply_to, weight,
+                         Kind.CONVERSATION_REPLY)
+            )  # fmt: skip
+    quoted = len(_WORDY.findall(message.quoted_text[:2000])) >= FEW_WORDS
+    if quoted and answer is None:
+        weight = 6.0 if automatic is None else 3.0
+        evidence.append(
+            Evidence("structure.quote", "quoted", message.quoted_text.strip()[:80], weight,
+                     Kind.CONVERSATION_REPLY)
+        )  # fmt: skip
+    if automatic is not None:
+        evidence.append(
+            Evidence("structure.marked-automatic", "header", automatic, -1.5,
+                     Kind.FULFILMENT_CORRESPONDENCE)
+        )  # fmt: skip
+        evidence.append(
+            Evidence("structure.marked-automatic", "header", automatic, -1.0,
+                     Kind.CONVERSATION_REPLY)
+        )  # fmt: skip
+    if conversation is not None:
+        evidence.extend(_of_conversation(message, conversation, automatic is not None))
+    return Shape(
+        marked_automatic=automatic is not None,
+        auto_answer=answer is not None,
+        reply_headers=strong,
+        weak_reply_headers=weak,
+        quoted=quoted,
+        evidence=tuple(evidence),
+    )
+
+
+def _of_conversation(
+    message: ParsedMessage, conversation: ConversationEvidence, automatic: bool
+) -> list[Evidence]:
+    """A buyer who wrote shortly before makes an answer likelier; a template stays a template."""
+    wrote_at = conversation.buyer_wrote_at
+    if message.date is not None:
+        age = message.date - wrote_at
+        if age < timedelta(0) or age > CONVERSATION_WINDOW:
+            return []
+    weight = 3.0 if conversation.about_this_order else 2.0
+    if automatic:
+        weight = 0.5
+    return [
+        Evidence("structure.buyer-wrote", "message_center", wrote_at.isoformat(), weight,
+                 Kind.CONVERSATION_REPLY)
+    ]  # fmt: skip
+
+
+def _automatic_mark(message: ParsedMessage) -> str | None:
+    """The header that marks a mail as automatic, or ``None``."""
+    for name, value in message.headers:
+        low = value.strip().lower()
+        if (
+            (name == "auto-submitted" and low.split(";")[0].strip() not in ("no", ""))
+            or (name == "precedence" and low in ("bulk", "list", "junk", "auto_reply"))
+            or name in ("list-id", "list-unsubscribe", "x-autoreply", "x-autorespond")
+            or (name == "x-auto-response-suppress" and low not in ("", "none"))
+            or name == "x-shopware-event-name"
+        ):
+            return f"{name}: {value.strip()[:80]}"
+    return None
+
+
+def _auto_answer_mark(message: ParsedMessage) -> str | None:
+    """The mark of a vacation notice or another automatic answer (RFC 3834), or ``None``."""
+    for name, value in message.headers:
+        low = value.strip().lower()
+        if (
+            (name == "auto-submitted" and low.startswith("auto-replied"))
+            or (name == "precedence" and low == "auto_reply")
+            or (name in ("x-autoreply", "x-autorespond") and low not in ("no", "false", ""))
+        ):
+            return f"{name}: {value.strip()[:80]}"
+    if _AUTO_ANSWER_SUBJECT.match(fold(message.subject)):
+        return f"subject: {message.subject[:80]}"
+    return None
+
+
+def _same_host(message_id: str, address: str) -> bool:
+    left = message_id.rstrip(">").rpartition("@")[2].lower()
+    right = address.rpartition("@")[2].lower()
+    return bool(left) and bool(right) and (left == right or left.endswith("." + right))
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.hostname or ''}{parts.path[:80]}"
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def is_question(unit: Unit) -> bool:
+    return unit.place == "body" and unit.original.rstrip().endswith("?")
+
+
+def evidence_words(units: Sequence[Unit]) -> str:
+    return " · ".join(unit.original[:80] for unit in units)
