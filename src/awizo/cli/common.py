@@ -7,12 +7,13 @@ usage, as typer does); a fault of ours shows its trace.
 from __future__ import annotations
 
 import asyncio
+import difflib
 import json
-from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,6 +21,9 @@ from rich.console import Console
 from awizo.errors import AwizoError
 from awizo.settings import Settings, load_settings
 from awizo.telemetry.logging import configure_logging
+
+if TYPE_CHECKING:
+    from awizo.store import Stores
 
 DEFAULT_CONFIG = Path("config/awizo.toml")
 
@@ -44,6 +48,28 @@ def read_settings(config: Path | None, *, log_level: str | None = None) -> Setti
     settings = load_settings(config)
     configure_logging(log_level or settings.log.level, settings.log.format)
     return settings
+
+
+@asynccontextmanager
+async def opened_store(config: Path | None) -> AsyncIterator[tuple[Settings, Stores]]:
+    """The settings and their store, closed again at the end; beside a running service too."""
+    from awizo.store import open_store  # not needed by commands that touch nothing
+
+    settings = read_settings(config, log_level="warning")
+    stores = await open_store(settings.store)
+    try:
+        yield settings, stores
+    finally:
+        await stores.close()
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """``; did you mean …?`` for a misspelt name, else what there is."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(names) or 'none'}"
 
 
 @contextmanager

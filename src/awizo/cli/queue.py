@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +15,9 @@ from awizo.cli.common import (
     ConfigOption,
     JsonOption,
     err,
+    opened_store,
     out,
     print_json,
-    read_settings,
     run,
     utc_now,
 )
@@ -30,22 +29,11 @@ from awizo.model import DeliveryState, Kind
 from awizo.operations import Operations
 from awizo.problems import described
 from awizo.spool.port import StoredDelivery
-from awizo.store import Stores, open_store
+from awizo.store import Stores
 
 app = typer.Typer(no_args_is_help=True, help="See and steer deliveries.")
 
 STATE_COLOURS = {"received": "cyan", "planned": "blue", "held": "yellow", "settled": "green"}
-
-
-@asynccontextmanager
-async def store_of(config: Path | None) -> Any:
-    """The store of these settings, closed again at the end."""
-    settings = read_settings(config, log_level="warning")
-    stores = await open_store(settings.store)
-    try:
-        yield settings, stores
-    finally:
-        await stores.close()
 
 
 @app.command("list")
@@ -63,7 +51,7 @@ def list_(
     """Every delivery still stored, oldest first."""
 
     async def work() -> None:
-        async with store_of(config) as (_, stores):
+        async with opened_store(config) as (_, stores):
             table = Table(box=None, pad_edge=False)
             for heading in ("ID", "Received", "To", "Kind", "State", "Ends in", "Done", "Problem"):
                 table.add_column(heading, no_wrap=heading == "ID")
@@ -108,7 +96,7 @@ def show(
     """One delivery with its history: every decision, call, reply and retry."""
 
     async def work() -> None:
-        async with store_of(config) as (_, stores):
+        async with opened_store(config) as (_, stores):
             stored = await stores.spool.show(delivery_id)
             if raw:
                 content = await stores.spool.content(stored.delivery.message.id)
@@ -148,7 +136,7 @@ def _steer(
 ) -> None:
     async def work() -> int:
         failed = False
-        async with store_of(config) as (_, stores):
+        async with opened_store(config) as (_, stores):
             operations = Operations(spool=stores.spool, now=utc_now, actor="cli")
             for one in ids:
                 try:
@@ -203,7 +191,7 @@ def purge(
     """Remove content and records that are past their time."""
 
     async def work() -> None:
-        async with store_of(config) as (settings, stores):
+        async with opened_store(config) as (settings, stores):
             contents, records = await Operations(
                 spool=stores.spool, now=utc_now, actor="cli"
             ).purge(settings.retention, everything_settled=settled)
@@ -223,7 +211,7 @@ def replay(
     """Which stored mails the rules of today would judge differently."""
 
     async def work() -> None:
-        async with store_of(config) as (settings, stores):
+        async with opened_store(config) as (settings, stores):
             await _replay(settings, stores, dry_run=dry_run, as_json=as_json)
 
     run(work)

@@ -6,11 +6,12 @@ Out: plain mappings with exactly the documented names; further names may be adde
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
+from awizo.allegro.ports import LedgerEntry
 from awizo.model import (
     Action,
     DocumentFacts,
@@ -18,6 +19,7 @@ from awizo.model import (
     HistoryEntry,
     Job,
     JobState,
+    Order,
     Plan,
     References,
     Verdict,
@@ -147,6 +149,46 @@ def queued(stored: StoredDelivery, *, with_history: bool = False) -> dict[str, A
     return shape
 
 
-def evidence_of(verdict: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    found = (verdict or {}).get("evidence", ())
-    return found if isinstance(found, list | tuple) else ()
+def order_shape(order: Order) -> dict[str, Any]:
+    """One line of ``awizo orders find --json``."""
+    return {
+        "order_id": order.order_id,
+        "account": order.account,
+        "email": order.email or None,
+        "buyer_login": order.buyer_login or None,
+        "buyer_name": order.buyer_name or None,
+        "company_name": order.company_name or None,
+        "status": order.status or None,
+        "fulfillment_status": order.fulfillment_status,
+        "total": None if order.total is None else str(order.total),
+        "currency": order.currency or None,
+        "invoice_required": order.invoice_required,
+        "invoice_numbers": list(order.invoice_numbers),
+        "waybills": list(order.waybills),
+        "delivery_method": order.delivery_method or None,
+        "marketplace": order.marketplace or None,
+        "bought_at": rfc3339(order.bought_at),
+        "updated_at": rfc3339(order.updated_at),
+        "complete": order.complete,
+    }
+
+
+def document_shape(entry: LedgerEntry) -> dict[str, Any]:
+    """One line of ``awizo documents export``: a document or link, and the proof of it."""
+    return {
+        "id": entry.id,
+        "account": entry.account,
+        "order_id": entry.order_id,
+        "kind": entry.kind,
+        "document_kind": entry.document_kind or None,
+        "number": entry.number,
+        "url": entry.url,
+        "state": entry.state,
+        "invoice_id": entry.invoice_id,
+        "sha256": entry.sha256 or None,
+        "total": entry.total,
+        "delivery_id": entry.delivery_id,
+        "created_at": rfc3339(entry.created_at),
+        "updated_at": rfc3339(entry.updated_at),
+        "proof": dict(entry.proof),
+    }

@@ -115,4 +115,4 @@ class PatternSet:
         """Numbers of the patterns that occur in *text*."""
         if not self._size or not text:
             return []
-        return list(self._set.Match(text))
+        return list(self._set.Match(text) or ())

@@ -158,15 +158,42 @@ def when_hold_is_over(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
 
 
 def when_refused_later(
-    delivery: Delivery, *, problem: str, now: datetime, policy: Policy
+    delivery: Delivery,
+    jobs: Sequence[Job] = (),
+    *,
+    problem: str,
+    now: datetime,
+    policy: Policy,
 ) -> Ending:
-    """A document that was filed turned out to be refused after all: the delivery reopens."""
+    """A document that was filed turned out to be refused after all: the delivery reopens.
+
+    Not where the mail has left anyway, is about to, or waits for a person.
+    """
     plan = delivery.plan or Plan()
-    if delivery.disposition is Disposition.FORWARD:
+    leaving = any(
+        isinstance(job.action, Forward) and job.state is not JobState.FAILED for job in jobs
+    )
+    if (
+        leaving
+        or delivery.disposition is Disposition.FORWARD
+        or delivery.state is DeliveryState.HELD
+    ):
         return Ending(problem=problem)
     if plan.fallback is Disposition.HOLD:
         return held(problem, now=now, policy=policy)
     return Ending(state=DeliveryState.PLANNED, add_jobs=(Forward(),), problem=problem)
+
+
+def next_mail_look(
+    *, forwarded_at: datetime, now: datetime, after_s: Sequence[float]
+) -> datetime | None:
+    """When to look again what became of a mail; ``None`` when the last look is over.
+
+    Args:
+        after_s: Looks, in seconds after the mail left.
+    """
+    looks = (forwarded_at + timedelta(seconds=seconds) for seconds in after_s)
+    return next((look for look in looks if look > now), None)
 
 
 def history(now: datetime, event: str, job: Job | None = None, **data: object) -> HistoryEntry:

@@ -308,7 +308,7 @@ class Triage:
             return without_order(plan, reason)
         step = ORDER_STEPS_S[min(delivery.attempts, len(ORDER_STEPS_S) - 1)]
         due_at = min(now + timedelta(seconds=step), over_at)
-        entries = ()
+        entries: tuple[HistoryEntry, ...] = ()
         if delivery.attempts == 0:
             entries = (history(now, "order_awaited", until=over_at.isoformat(), reason=reason),)
         await self._spool.defer_delivery(
