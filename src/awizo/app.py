@@ -31,7 +31,15 @@ from awizo.book import BookKeeper
 from awizo.documents import Inspector
 from awizo.errors import AwizoError, SettingsError, StoreError
 from awizo.intake.listener import Intake
-from awizo.model import AddLink, AddShipment, SetFulfillment, UploadInvoice
+from awizo.model import (
+    AddLink,
+    AddShipment,
+    Delivery,
+    DeliveryState,
+    Job,
+    SetFulfillment,
+    UploadInvoice,
+)
 from awizo.operations import Operations
 from awizo.orders.sync import OrderSync
 from awizo.panel.server import PanelServer
@@ -205,8 +213,12 @@ class App:
         )
 
         async def end_hold(stored: StoredDelivery) -> None:
-            def decide(delivery: object, jobs: Sequence[object]) -> Ending:
-                return when_hold_is_over(stored.delivery, stored.jobs)
+            def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+                if delivery.state is not DeliveryState.HELD or delivery.due_at != held_until:
+                    return Ending()  # a person, or another replica, was quicker
+                return when_hold_is_over(delivery, jobs)
+
+            held_until = stored.delivery.due_at
 
             await stores.spool.change(stored.delivery.id, now=self.now(), decide=decide)
             log.warning("hold_expired", delivery_id=stored.delivery.id)

@@ -1,0 +1,99 @@
+"""The store: one database behind all the ports that keep something.
+
+In:  the section ``store`` of the settings.
+Out: bodies of the spool, the order index, the accounts, the ledger and the memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from awizo.errors import SettingsError
+from awizo.settings import Store
+from awizo.store.accounts import DatabaseAccounts
+from awizo.store.database import Database
+from awizo.store.ledger import DatabaseLedger
+from awizo.store.memory import DatabaseMemory
+from awizo.store.orders import DatabaseOrders
+from awizo.store.sealing import KeyFile
+from awizo.store.spool import DatabaseSpool
+from awizo.store.sqlite import SqliteDatabase
+from awizo.store.urls import sqlite_path
+
+__all__ = ["Stores", "open_database", "open_store"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Everything that is kept, in one database."""
+
+    database: Database
+    spool: DatabaseSpool
+    orders: DatabaseOrders
+    accounts: DatabaseAccounts
+    ledger: DatabaseLedger
+    memory: DatabaseMemory
+
+    async def backup(self, path: Path) -> None:
+        """Copy the whole store to a new SQLite database at *path* while it is in use.
+
+        The key file is not in it: keep a copy of that elsewhere.
+
+        Raises:
+            StoreError: *path* is there already, or cannot be written.
+        """
+        await self.database.backup(path)
+
+    async def close(self) -> None:
+        """Finish what waits, then end. Safe to repeat."""
+        await self.database.close()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def open_database(settings: Store) -> Database:
+    """Open the database of ``store.url`` and bring its schema up to date.
+
+    Raises:
+        SettingsError: The URL names no database that we know.
+        StoreError: It cannot be opened.
+    """
+    path = sqlite_path(settings.url)
+    if path is None:
+        raise SettingsError(f"store.url: {settings.url}: only sqlite is known")
+    return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
+
+
+async def open_store(settings: Store, *, now: Callable[[], datetime] = utc_now) -> Stores:
+    """Open the store and see that the key fits it.
+
+    Raises:
+        SettingsError: URL or key file cannot be used; says what to set.
+        StoreError: The database cannot be opened.
+    """
+    database = await open_database(settings)
+    try:
+        path = sqlite_path(settings.url)
+        if settings.key_file is None and path is not None:
+            key = KeyFile(path.with_name(path.name + ".key"), make=True)
+        else:
+            key = KeyFile(settings.key_file, make=False)
+        accounts = DatabaseAccounts(database, key)
+        await accounts.check_key()
+        return Stores(
+            database=database,
+            spool=DatabaseSpool(database, now=now),
+            orders=DatabaseOrders(database),
+            accounts=accounts,
+            ledger=DatabaseLedger(database, now=now),
+            memory=DatabaseMemory(database),
+        )
+    except BaseException:
+        await database.close()
+        raise

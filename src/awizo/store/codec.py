@@ -32,8 +32,8 @@ def to_json(value: Any) -> str:
 
 
 def from_json(kind: type[T], text: str) -> T:
-    value: T = _reader(kind)(json.loads(text))
-    return value
+    reader: Callable[[Any], T] = _reader(_as_key(kind))
+    return reader(json.loads(text))
 
 
 def action_from_json(text: str) -> Action:
@@ -67,7 +67,12 @@ def plain(value: Any) -> Any:
 
 
 def _read_action(data: Mapping[str, Any]) -> Any:
-    return _dataclass_reader(_ACTIONS[data["action"]])(data)
+    return _dataclass_reader(_as_key(_ACTIONS[data["action"]]))(data)
+
+
+def _as_key(kind: Any) -> Any:
+    """A type as what a cache is asked by."""
+    return kind
 
 
 def _itself(data: Any) -> Any:

@@ -14,15 +14,19 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from awizo.errors import NotFound, StorageFull, StoreError
 
+T = TypeVar("T")
+
 CHUNK_BYTES = 262_144
 WRITERS = 8
+LEFT_ALONE_S = 3600.0  # no mail takes that long between its file and its row
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -43,11 +47,10 @@ class ContentFiles:
 
         Safe to repeat: what an earlier attempt left is replaced.
         """
-        return await self._in_thread(self._put, name, body)
+        return await self._to_the_end(lambda: self._put(name, body))
 
-    async def _in_thread(self, function, *arguments):  # type: ignore[no-untyped-def]
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._pool, function, *arguments)
+    async def _to_the_end(self, work: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
         try:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
@@ -61,9 +64,8 @@ class ContentFiles:
         path = self.path_of(name)
         size = 0
         try:
-            self._make_folder(path.parent)
             body.seek(0)
-            descriptor = os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+            descriptor = self._open_new(path)
             try:
                 while chunk := body.read(CHUNK_BYTES):
                     view = memoryview(chunk)
@@ -80,6 +82,16 @@ class ContentFiles:
             kind = StorageFull if error.errno in _NO_ROOM else StoreError
             raise kind(f"{path.parent}: {error.strerror}") from error
         return size
+
+    def _open_new(self, path: Path) -> int:
+        self._make_folder(path.parent)
+        how = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+        try:
+            return os.open(path, how, 0o600)
+        except FileNotFoundError:  # somebody tidied up the folder behind our back
+            self._made.discard(path.parent.name)
+            self._make_folder(path.parent)
+            return os.open(path, how, 0o600)
 
     def _make_folder(self, folder: Path) -> None:
         if folder.name in self._made:
@@ -114,12 +126,20 @@ class ContentFiles:
             with contextlib.suppress(OSError):  # the sweep at the next start finds it
                 self.path_of(name).unlink()
 
-    def names(self) -> list[tuple[str, float]]:
-        """Every file there is, with the time of its last change in seconds since 1970."""
+    async def exists(self, name: str) -> bool:
+        return await asyncio.to_thread(self.path_of(name).exists)
+
+    async def left_alone(self) -> list[str]:
+        """Names of files that were not touched for a while: nobody is just accepting them."""
+        return await asyncio.to_thread(self._left_alone)
+
+    def _left_alone(self) -> list[str]:
+        before = time.time() - LEFT_ALONE_S
         found = []
         for path in self.folder.glob("*/*"):
             with contextlib.suppress(OSError):
-                found.append((path.name, path.stat().st_mtime))
+                if path.stat().st_mtime < before:
+                    found.append(path.name)
         return found
 
     def copy(self, names: Sequence[str], target: Path) -> None:
@@ -140,5 +160,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-

@@ -122,6 +122,8 @@ Unit = Callable[[Transaction], T]
 class Files(Protocol):
     """Contents that are kept beside the database, where that is faster than in it."""
 
+    async def exists(self, name: str) -> bool: ...
+
     async def put(self, name: str, body: BinaryIO) -> int:
         """Write all of *body* durably under *name*; returns its size in bytes."""
 
@@ -129,6 +131,9 @@ class Files(Protocol):
         """A piece; raises NotFound."""
 
     async def drop(self, names: Sequence[str]) -> None: ...
+
+    async def left_alone(self) -> list[str]:
+        """Names of what was not touched for a while: nobody is just accepting it."""
 
 
 class Database(Protocol):
@@ -159,5 +164,3 @@ class Database(Protocol):
     async def backup(self, path: Path) -> None: ...
 
     async def close(self) -> None: ...
-
-

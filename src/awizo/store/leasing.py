@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from awizo.errors import LeaseLost
+from awizo.spool.port import LeasedDelivery
 from awizo.store.database import Row, Transaction, among
+from awizo.store.rows import DELIVERY_COLUMNS, Messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,7 @@ MOST_LANES = 100_000  # more than any installation has routes times accounts
 TABLES = (DELIVERIES, FORWARDS, FOLLOW_UPS)  # one kind for each table
 
 
-def lanes_with_work(
-    tx: Transaction, kind: Kind, *, now: int, after: str, limit: int
-) -> list[str]:
+def lanes_with_work(tx: Transaction, kind: Kind, *, now: int, after: str, limit: int) -> list[str]:
     """Lanes with due work, in order, the first ones behind *after*, then from the beginning."""
     found = _lanes_behind(tx, kind, now=now, after=after, limit=limit)
     if len(found) < limit and after:
@@ -79,9 +79,7 @@ def _lanes_behind(
     return [row["lane"] for row in rows]
 
 
-def pick(
-    tx: Transaction, kind: Kind, *, now: int, after: str, limit: int
-) -> tuple[list[str], str]:
+def pick(tx: Transaction, kind: Kind, *, now: int, after: str, limit: int) -> tuple[list[str], str]:
     """Ids of due rows, one lane after the other, and the lane served last."""
     lanes = lanes_with_work(tx, kind, now=now, after=after, limit=limit)
     if not lanes:
@@ -126,6 +124,47 @@ def _oldest(tx: Transaction, kind: Kind, *, lane: str, now: int, limit: int) -> 
         ORDER BY t.ready_at, t.id LIMIT :limit {tx.dialect.skip_locked}""",
         {"lane": lane, "now": now, "limit": limit},
     )
+
+
+def has_due(tx: Transaction, kind: Kind, *, now: int) -> bool:
+    """Whether a round would find anything, by a look that disturbs nobody."""
+    return bool(lanes_with_work(tx, kind, now=now, after="", limit=1))
+
+
+def leased_deliveries(tx: Transaction, ids: Sequence[str]) -> list[LeasedDelivery]:
+    """Deliveries that were just leased, in the order of *ids*."""
+    some, params = among("id", ids)
+    found = {
+        row["id"]: row
+        for row in tx.rows(
+            f"SELECT {DELIVERY_COLUMNS}, d.lease FROM deliveries d WHERE d.id IN {some}", params
+        )
+    }
+    messages = Messages(tx, (row["message_id"] for row in found.values()))
+    return [
+        LeasedDelivery(
+            delivery=messages.delivery(row),
+            lease=row["lease"],
+            to_buyer=bool(row["to_buyer"]),
+            policy=messages.row(row["message_id"])["policy"],
+        )
+        for row in (found[delivery_id] for delivery_id in ids)
+    ]
+
+
+def due_siblings(tx: Transaction, job_id: str, *, now: int, look_only: bool = False) -> list[str]:
+    """Ids of the other due forwards of a job's message and smarthost."""
+    skip_locked = "" if look_only else tx.dialect.skip_locked
+    rows = tx.rows(
+        f"""SELECT t.id FROM jobs t
+        WHERE t.message_id = (SELECT j.message_id FROM jobs j WHERE j.id = :job_id)
+            AND t.smarthost = (SELECT j.smarthost FROM jobs j WHERE j.id = :job_id)
+            AND t.forward = 1 AND t.ready_at IS NOT NULL AND t.ready_at <= :now
+            AND t.id <> :job_id
+        ORDER BY t.id {skip_locked}""",
+        {"job_id": job_id, "now": now},
+    )
+    return [row["id"] for row in rows]
 
 
 def take(

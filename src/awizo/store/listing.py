@@ -139,9 +139,7 @@ def raise_alert(
 ) -> bool:
     tx.exclusive(f"alert {cause} {account or ''}")
     which = {"cause": cause, "account": account or ""}
-    there = tx.row(
-        "SELECT told_at FROM alerts WHERE cause = :cause AND account = :account", which
-    )
+    there = tx.row("SELECT told_at FROM alerts WHERE cause = :cause AND account = :account", which)
     if there is None:
         tx.execute(
             """INSERT INTO alerts (cause, account, text, first_at, last_at, told_at, count)

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any, BinaryIO
 
 from awizo.errors import NotFound, StoreError
-from awizo.model import DeliveryState, Forward, HistoryEntry, Kind
+from awizo.model import DeliveryState, Envelope, Forward, HistoryEntry, Kind
 from awizo.spool.port import NewMessage
-from awizo.store.codec import to_json
+from awizo.store.codec import from_json, to_json
 from awizo.store.database import Row, Transaction, micros
 from awizo.store.rows import ADD_HISTORY, ADD_JOB, history_rows, job_row
 
@@ -46,7 +46,8 @@ def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
     """Store a message; *body* is ``None`` when its content lies in a file already.
 
     Safe to repeat: a message with this id is there already when the answer to an earlier
-    commit was lost.
+    commit was lost, or when a bounce is written again (its id is made of the job's, its text
+    tells the time). Nothing is added then.
     """
     received_at = micros(message.envelope.received_at)
     added = tx.execute(
@@ -66,8 +67,8 @@ def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
         },
     )
     if not added:
-        there = tx.row("SELECT sha256 FROM messages WHERE id = :id", {"id": message.id})
-        if there is not None and there["sha256"] == message.sha256:
+        there = tx.row("SELECT route, envelope FROM messages WHERE id = :id", {"id": message.id})
+        if there is not None and _same_road(message, there):
             return
         raise StoreError(f"there is another message with the id {message.id}")
     if body is not None:
@@ -130,6 +131,20 @@ def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
     tx.work_added()
 
 
+def _same_road(message: NewMessage, there: Row) -> bool:
+    """Whether the message that has this id already went from and to the same places."""
+    envelope = from_json(Envelope, there["envelope"])
+    return (there["route"], envelope.reverse_path, envelope.recipients) == (
+        message.route,
+        message.envelope.reverse_path,
+        message.envelope.recipients,
+    )
+
+
+def is_there(tx: Transaction, message_id: str) -> bool:
+    return tx.row("SELECT 1 AS there FROM messages WHERE id = :id", {"id": message_id}) is not None
+
+
 def _add_content(tx: Transaction, message: NewMessage, body: BinaryIO) -> None:
     body.seek(0)
     size = 0
@@ -175,9 +190,7 @@ def seen_automatic(tx: Transaction, message_id: str) -> bool:
 
 def content_place(tx: Transaction, message_id: str) -> Row:
     """Where a content lies and how large it is."""
-    row = tx.row(
-        "SELECT content_in, size_bytes FROM messages WHERE id = :id", {"id": message_id}
-    )
+    row = tx.row("SELECT content_in, size_bytes FROM messages WHERE id = :id", {"id": message_id})
     if row is None:
         raise NotFound(f"no message {message_id}")
     if row["content_in"] == "none":

@@ -35,6 +35,7 @@ DELIVERY_COLUMNS = """d.id, d.message_id, d.route, d.account, d.recipient_index,
     d.due_at, d.settled_at, d.jobs_made"""
 JOB_COLUMNS = """id, delivery_id, message_id, account, action, state, attempts, queued_at, due_at,
     progress, code, reply, lease"""
+FOLLOW_UP_COLUMNS = "id, delivery_id, account, kind, attempts, data, due_at, lease"
 MESSAGE_COLUMNS = """id, route, accounts, smarthost, policy, envelope, size_bytes, sha256,
     rfc_message_id, content_in"""
 
@@ -160,6 +161,22 @@ def jobs_of(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, list[Job]
     ):
         found[row["delivery_id"]].append(job_of(row))
     return found
+
+
+def jobs_by_id(tx: Transaction, ids: Sequence[str]) -> list[Job]:
+    """Jobs in the order of *ids*."""
+    some, params = among("id", ids)
+    rows = tx.rows(f"SELECT {JOB_COLUMNS} FROM jobs WHERE id IN {some}", params)
+    found = {row["id"]: job_of(row) for row in rows}
+    return [found[job_id] for job_id in ids]
+
+
+def follow_ups_by_id(tx: Transaction, ids: Sequence[str]) -> list[FollowUp]:
+    """Follow-ups in the order of *ids*."""
+    some, params = among("id", ids)
+    rows = tx.rows(f"SELECT {FOLLOW_UP_COLUMNS} FROM follow_ups WHERE id IN {some}", params)
+    found = {row["id"]: follow_up_of(row) for row in rows}
+    return [found[follow_up_id] for follow_up_id in ids]
 
 
 def history_rows(

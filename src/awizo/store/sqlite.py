@@ -477,6 +477,8 @@ class SqliteDatabase:
         self._log_grew.set()
         self._mover.join()
         self._pool.shutdown(wait=True)
+        if self.files is not None:
+            self.files.close()
         for reader in self._readers:
             reader.close()
         with contextlib.suppress(sqlite3.Error):
