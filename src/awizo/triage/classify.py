@@ -86,15 +86,13 @@ class _Tally:
         """Log-odds that the mail's words give to *kind*."""
         weights = sorted(self.said.get(kind, {}).values(), reverse=True)
         return sum(
-            weight * share
-            for weight, share in zip(weights, _shares(len(weights)), strict=True)
+            weight * share for weight, share in zip(weights, _shares(len(weights)), strict=True)
         )
 
     def words_against(self, kind: Kind) -> float:
         weights = sorted(self.against.get(kind, {}).values())
         return sum(
-            weight * share
-            for weight, share in zip(weights, _shares(len(weights)), strict=True)
+            weight * share for weight, share in zip(weights, _shares(len(weights)), strict=True)
         )
 
 
@@ -167,9 +165,7 @@ def _ask_rules(
         for kind, weight in rule.kinds:
             effective = weight * unit.factor if weight > 0 else weight
             tally.say(kind, hit.unit, effective)
-            tally.evidence.append(
-                Evidence(rule.id, unit.place, words, round(effective, 2), kind)
-            )
+            tally.evidence.append(Evidence(rule.id, unit.place, words, round(effective, 2), kind))
         if not rule.kinds:
             tally.evidence.append(Evidence(rule.id, unit.place, words, 0.0))
         if rule.status is not None:
@@ -256,9 +252,7 @@ def _verdict(
     chances = probabilities(scores)
     ranked = sorted(Kind, key=lambda kind: (-scores[kind], kind))
     main = ranked[0]
-    own = {
-        kind: tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind
-    }
+    own = {kind: tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind}
     secondary = _secondary(main, ranked, own, scores, facts, references)
     agreeing = secondary if main not in NEVER_STOPPED else ()
     confidence = calibrated(chances[main] + sum(chances[kind] for kind in agreeing))
@@ -284,9 +278,7 @@ def _verdict(
     return Verdict(
         kind=main,
         confidence=round(confidence, 4),
-        evidence=tuple(
-            sorted(tally.evidence, key=lambda e: -abs(e.weight))
-        ),
+        evidence=tuple(sorted(tally.evidence, key=lambda e: -abs(e.weight))),
         secondary=secondary,
         runner_up=runner_up,
         runner_up_confidence=runner_up_confidence,
@@ -348,9 +340,7 @@ def _capped(
     return confidence, None
 
 
-def _status(
-    kinds: Sequence[Kind], tally: _Tally, flags: set[str]
-) -> FulfillmentStatus | None:
+def _status(kinds: Sequence[Kind], tally: _Tally, flags: set[str]) -> FulfillmentStatus | None:
     """The order status that the mail implies."""
     told = sorted(tally.statuses, key=lambda one: -one[0])
     for kind in kinds:

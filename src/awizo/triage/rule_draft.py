@@ -23,7 +23,8 @@ _SENTENCES = 2
 
 def draft_rule(message: ParsedMessage, wanted: Kind) -> str:
     """Return a ``[[rule]]`` that would make mails like *message* count as *wanted*."""
-    lines = [line.strip() for line in message.new_text.splitlines() if len(line.split()) > _MIN_WORDS]
+    stripped = map(str.strip, message.new_text.splitlines())
+    lines = [line for line in stripped if len(line.split()) > _MIN_WORDS]
     told = [message.subject, *lines[:_SENTENCES]]
     patterns = [pattern for pattern in map(_pattern, told) if pattern]
     slug = "-".join(re.findall(r"[a-z]+", fold(message.subject))[:4]) or "mail"
@@ -47,4 +48,6 @@ def _pattern(text: str) -> str:
     runs = [run.split() for run in _CHANGING.split(fold(text.split("\n")[0]))]
     best = max(runs, key=len, default=[])
     words = " ".join(best).strip(" ,.;:-'\"!?()[]").replace("'", ".")
-    return _SPECIAL.sub(r"\\\1", words).replace("\\.", ".") if len(words.split()) >= _MIN_WORDS else ""
+    if len(words.split()) < _MIN_WORDS:
+        return ""
+    return _SPECIAL.sub(r"\\\1", words).replace("\\.", ".")

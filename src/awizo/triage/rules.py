@@ -378,9 +378,9 @@ def _weight(value: object, where: str) -> float:
 
 def _sender(source: RuleSource, raw: Mapping[str, Any]) -> Sender:
     where = f"{source.path}: sender {raw.get('name', '?')!r}"
-    for name in raw:
-        if name not in _SENDER_FIELDS:
-            raise RuleError(f"{where}: unknown field {name!r}{_meant(name, _SENDER_FIELDS)}")
+    for known in raw:
+        if known not in _SENDER_FIELDS:
+            raise RuleError(f"{where}: unknown field {known!r}{_meant(known, _SENDER_FIELDS)}")
     name = raw.get("name")
     if not isinstance(name, str) or not name:
         raise RuleError(f"{where}: needs a name")

@@ -45,7 +45,9 @@ _MUTE_HEADERS = frozenset(
 )  # fmt: skip
 
 # Programs that put an In-Reply-To of their own on automatic mails (SHOP-MAILS section 1).
-_PROGRAM_ID = re.compile(r"openerp-\d|-odoo-|dolibarr-|@swift\.generated|^<?(?:order|invoice|shipment)-\d")
+_PROGRAM_ID = re.compile(
+    r"openerp-\d|-odoo-|dolibarr-|@swift\.generated|^<?(?:order|invoice|shipment)-\d"
+)
 _AUTO_ANSWER_SUBJECT = re.compile(
     r"^(?:auto(?:matic)?[- :]?(?:reply|response)|automatyczna odpowiedz|autoodpowiedz|out of office"
     r"|odpowiedz automatyczna|automaticka odpoved|automatikus valasz|automatische antwort"
