@@ -45,9 +45,10 @@ VERBS: dict[str, Verb] = {
     "login": Verb("login:command", "Connect an Allegro account (device flow).", ALLEGRO),
     "orders": Verb("orders:app", "The index of orders.", ALLEGRO),
     "emulator": Verb("emulator:command", "A small Allegro on a port of its own.", TOOLS),
-    "demo": Verb("demo:command", "Everything at once on loopback: mails in, outcomes out.", TOOLS),
-    "hash-password": Verb("secrets:hash_password", "Hash a password for the settings.", TOOLS),
-    "gen-key": Verb("secrets:gen_key", "Make a key for store.key_file.", TOOLS),
+    "demo": Verb(
+        "demo.run:command", "Everything at once on loopback: mails in, outcomes out.", TOOLS
+    ),
+    "hash-password": Verb("passwords:command", "Hash a password for the settings.", TOOLS),
 }
 
 

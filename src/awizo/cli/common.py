@@ -72,6 +72,11 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names) or 'none'}"
 
 
+def printable(text: str) -> str:
+    """A mail's own words for a terminal: what could steer it is shown as ``·``."""
+    return "".join(char if char.isprintable() or char == "\n" else "·" for char in text)
+
+
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """One clear line for failures that a person can mend."""

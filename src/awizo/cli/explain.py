@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +13,19 @@ import typer
 from rich.text import Text
 
 from awizo.book import load_book
-from awizo.cli.common import ConfigOption, JsonOption, err, out, print_json, read_settings, run
+from awizo.cli.common import (
+    ConfigOption,
+    JsonOption,
+    err,
+    out,
+    print_json,
+    printable,
+    read_settings,
+    run,
+)
 from awizo.cli.shapes import explained
 from awizo.documents import Inspector
+from awizo.errors import SettingsError
 from awizo.model import DocumentFacts, Evidence, Match, Order, ParsedMessage, Plan
 from awizo.settings import Settings
 from awizo.triage.addresses import is_buyer
@@ -113,9 +124,9 @@ def command(
                         file.read_bytes(), file=str(file), recipient=recipient,
                         settings=settings, book=book, inspector=inspector,
                     )  # fmt: skip
-                except OSError as error:
+                except Exception as error:  # one mail's trouble is not the next one's
                     failed = True
-                    words = error.strerror or type(error).__name__
+                    words = _what_went_wrong(error)
                     if as_json:
                         print_json({"file": str(file), "error": words})
                     else:
@@ -130,10 +141,23 @@ def command(
         finally:
             await inspector.close()
         if html_file is not None:
-            html_file.write_text(HTML_HEAD + "\n".join(pages), encoding="utf-8")
+            await asyncio.to_thread(_write_page, html_file, pages)
         return 1 if failed else 0
 
     run(work)
+
+
+def _write_page(file: Path, pages: Sequence[str]) -> None:
+    try:
+        file.write_text(HTML_HEAD + "\n".join(pages), encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+
+
+def _what_went_wrong(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return f"a fault of Awizo, please report it with the mail: {error!r}"
 
 
 # --- for people -------------------------------------------------------------------------------
@@ -162,7 +186,7 @@ def show(explanation: Explanation) -> None:
     ):
         if value := shape[key]:
             words = ", ".join(value) if isinstance(value, list) else str(value)
-            out.print(f"{label:<12}{words}", markup=False, soft_wrap=True)
+            out.print(f"{label:<12}{printable(words)}", markup=False, soft_wrap=True)
     for waybill in shape["waybills"]:
         out.print(f"{'parcel':<12}{waybill['carrier']} {waybill['number']}", markup=False)
     actions = ", ".join(action["action"] for action in shape["actions"]) or "no call to Allegro"
@@ -175,14 +199,19 @@ def show(explanation: Explanation) -> None:
             f"  ({shape['reason']})",
         )
     )
+    if excerpt := _excerpt(explanation):
+        out.print(excerpt, end="", soft_wrap=True)
     for evidence in sorted(verdict.evidence, key=lambda one: -abs(one.weight)):
         colour = "green" if evidence.weight > 0 else "red"
+        about = f" → {evidence.kind}" if evidence.kind else ""
         out.print(
             Text.assemble(
                 (f"  {evidence.weight:+6.2f} ", colour),
-                f"{evidence.rule:<34} {evidence.where:<12} ",
-                (evidence.text, f"on dark_{colour}" if colour == "green" else "on dark_red"),
-            )
+                f"{evidence.rule:<30} {evidence.where:<10} ",
+                (printable(evidence.text), f"bold {colour}"),
+                (about, "dim"),
+            ),
+            soft_wrap=True,
         )
     out.print()
 
@@ -214,19 +243,58 @@ def as_html(explanation: Explanation) -> str:
 
 def _marked(text: str, evidence: Sequence[Evidence]) -> str:
     """Escape *text* and mark the words of the evidence where they stand in it."""
-    spans: list[tuple[int, int, bool]] = []
-    lower = text.lower()
-    for one in evidence:
-        words = one.text.strip().lower()
-        start = lower.find(words) if len(words) > 2 else -1
-        if start >= 0 and not any(s < start + len(words) and start < e for s, e, _ in spans):
-            spans.append((start, start + len(words), one.weight < 0))
     parts: list[str] = []
     position = 0
-    for start, end, against in sorted(spans):
-        parts.append(html.escape(text[position:start]))
-        mark = '<mark class="against">' if against else "<mark>"
-        parts.append(f"{mark}{html.escape(text[start:end])}</mark>")
-        position = end
+    for span in _spans(text, evidence):
+        parts.append(html.escape(text[position : span.start]))
+        mark = '<mark class="against">' if span.against else "<mark>"
+        words = html.escape(text[span.start : span.end])
+        parts.append(f'{mark[:-1]} title="{html.escape(span.rule)}">{words}</mark>')
+        position = span.end
     parts.append(html.escape(text[position:]))
     return "".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Words of a text that a rule went by; *against* a kind where its weight says so."""
+
+    start: int
+    end: int
+    rule: str
+    against: bool
+
+
+def _spans(text: str, evidence: Sequence[Evidence]) -> list[_Span]:
+    """Where the evidence stands in a text, without overlaps, the weightiest first choice."""
+    spans: list[_Span] = []
+    lower = text.lower()
+    if len(lower) != len(text):  # a few letters grow when lowered: places would be off
+        lower = text
+    for one in sorted(evidence, key=lambda each: -abs(each.weight)):
+        words = one.text.strip().lower()
+        start = lower.find(words) if len(words) > 2 else -1
+        end = start + len(words)
+        if start >= 0 and not any(span.start < end and start < span.end for span in spans):
+            spans.append(_Span(start, end, one.rule, one.weight < 0))
+    return sorted(spans, key=lambda span: span.start)
+
+
+def _excerpt(explanation: Explanation) -> Text:
+    """The lines of the mail in which something decided, those words in colour."""
+    message = explanation.message
+    shown = printable(f"{message.subject}\n{message.text}")
+    spans = _spans(shown, explanation.judged.verdict.evidence)
+    coloured = Text(shown)
+    for span in spans:
+        coloured.stylize("bold red" if span.against else "bold green", span.start, span.end)
+    lines = Text()
+    position = 0
+    for line in coloured.split("\n", allow_blank=True):
+        end = position + len(line)
+        if any(span.start <= end and position < span.end for span in spans):
+            lines.append(Text("  | ", "dim"))
+            lines.append(line)
+            lines.append("\n")
+        position = end + 1
+    return lines

@@ -166,7 +166,8 @@ def _show(report: Report) -> None:
     for mistake in report.mistakes:
         style = "red" if mistake.cost >= 20 else "yellow" if mistake.cost else "dim"
         wrong.add_row(
-            Text(str(mistake.cost), style), mistake.file + (" (hard)" if mistake.hard else ""), mistake.label,
+            Text(str(mistake.cost), style),
+            mistake.file + (" (hard)" if mistake.hard else ""), mistake.label,
             mistake.kind, f"{mistake.confidence:.0%}", mistake.disposition, mistake.words,
         )  # fmt: skip
     out.print(wrong)

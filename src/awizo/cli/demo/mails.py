@@ -1,417 +1,337 @@
 """The mails of the demo, written after the habits of real shop programs, in our own words.
 
-In:  the demo's orders (addresses and ids as the emulator made them).
-Out: mails as bytes with their envelope and the outcome that is expected of each delivery.
+In:  a way to make orders at the emulator.
+Out: mails with the outcome that must come of each, in the order of their sending.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from email.message import EmailMessage
-from email.policy import SMTP
-
+from awizo.cli.demo.mail import PDF, DemoMail, DemoOrder, Expected, Orders, Post
 from awizo.cli.demo.pdf import invoice_pdf, make_pdf
 
-SHOP = "sklep@lampiony.example"
+PHPMAILER = {"X-Mailer": "PHPMailer 6.9.1 (https://github.com/PHPMailer/PHPMailer)"}
+
+INVOICE_LINK = "https://lampiony.fakturownia.pl/invoice/VXFDejZ5o7bhAqAVpvBnp"
+RECEIPT_LINK = "https://hub.eparagony.pl/p/kBMS3mGfh66D"
+REFUSED_LINK = "https://rechnungen.lampiony.example/invoice/8s7df6g5h4j3"
 
 
-@dataclass(frozen=True, slots=True)
-class DemoOrder:
-    """An order the demo made at the emulator."""
-
-    order_id: str
-    address: str
-    buyer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Expected:
-    """What must come out for one recipient."""
-
-    recipient: str
-    disposition: str
-    kind: str | None = None
-    actions: tuple[str, ...] = ()
-    order_id: str | None = None
-    problem: str | None = None
+def demo_mails(order: Orders) -> list[DemoMail]:
+    """Every mail of the demo; its orders are made on the way."""
+    post = Post()
+    _documents(post, order)
+    _links(post, order)
+    _steps(post, order)
+    _parcels(post, order)
+    _correspondence(post, order)
+    _recipients(post, order)
+    return post.mails
 
 
-@dataclass(frozen=True, slots=True)
-class DemoMail:
-    title: str
-    content: bytes = field(repr=False)
-    recipients: tuple[str, ...]
-    expected: tuple[Expected, ...]
-    reverse_path: str = SHOP
+def _invoice(name: str, number: str, of: DemoOrder, kind: str = PDF) -> tuple[str, bytes, str]:
+    return name, invoice_pdf(number, buyer=of.buyer), kind
 
 
-def _mail(
-    to: str,
-    subject: str,
-    text: str | None = None,
-    *,
-    html: str | None = None,
-    files: tuple[tuple[str, bytes, str], ...] = (),
-    headers: tuple[tuple[str, str], ...] = (),
-    charset: str = "utf-8",
-    message_id: str,
-) -> bytes:
-    message = EmailMessage(policy=SMTP)
-    message["Date"] = "Fri, 20 Nov 2026 10:15:00 +0100"
-    message["From"] = f"Lampiony <{SHOP}>"
-    message["To"] = to
-    message["Subject"] = subject
-    message["Message-ID"] = f"<{message_id}@lampiony.example>"
-    for name, value in headers:
-        message[name] = value
-    if text is not None:
-        message.set_content(text, charset=charset)
-        if html is not None:
-            message.add_alternative(html, subtype="html", charset=charset)
-    elif html is not None:
-        message.set_content(html, subtype="html", charset=charset)
-    for name, content, kind in files:
-        maintype, subtype = kind.split("/")
-        message.add_attachment(content, maintype=maintype, subtype=subtype, filename=name)
-    return message.as_bytes()
-
-
-PDF = "application/pdf"
-PHPMAILER = ("X-Mailer", "PHPMailer 6.9.1 (https://github.com/PHPMailer/PHPMailer)")
-
-
-def demo_mails(order: Callable[[str], DemoOrder], late: DemoOrder) -> list[DemoMail]:
-    """Every mail of the demo; *order* makes or finds the order of a name."""
-    mails: list[DemoMail] = []
-
-    def add(
-        title: str, content: bytes, of: DemoOrder, disposition: str, kind: str,
-        actions: tuple[str, ...] = (), problem: str | None = None,
-        reverse_path: str = SHOP,
-    ) -> None:  # fmt: skip
-        expected = Expected(
-            recipient=of.address, disposition=disposition, kind=kind, actions=actions,
-            order_id=of.order_id if actions else None, problem=problem,
-        )  # fmt: skip
-        mails.append(DemoMail(title, content, (of.address,), (expected,), reverse_path))
-
+def _documents(post: Post, order: Orders) -> None:
+    # First, so that it arrives long before its order does.
+    one = order("late", appears_in_s=4)
+    post.add(
+        "An invoice that is faster than its order",
+        one,
+        "Faktura FV 108/11/2026",
+        "Dzień dobry,\n\nw załączniku przesyłamy fakturę FV 108/11/2026.\n",
+        files=(_invoice("FV_108_11_2026.pdf", "FV 108/11/2026", one),),
+        ends_in="stop", kind="invoice", actions=("upload_invoice",), filed=("FV_108_11_2026.pdf",),
+    )  # fmt: skip
     one = order("invoice")
-    add(
+    post.add(
         "Invoice as PDF",
-        _mail(
-            one.address, "[Lampiony] Faktura do zamówienia KWPLMNOXY",
-            "Witaj Jan Kowalski,\n\nw załączniku przesyłamy fakturę FV 101/11/2026 za zakupy.\n\n"
-            "Pozdrawiamy\nLampiony\n",
-            files=(("FV_101_11_2026.pdf", invoice_pdf("FV 101/11/2026", buyer=one.buyer), PDF),),
-            message_id="invoice",
-        ),
-        one, "stop", "invoice", ("upload_invoice",),
+        one,
+        "[Lampiony] Faktura do zamówienia KWPLMNOXY",
+        "Witaj Jan Kowalski,\n\nw załączniku przesyłamy fakturę FV 101/11/2026 za zakupy.\n\n"
+        "Pozdrawiamy\nLampiony\n",
+        files=(_invoice("FV_101_11_2026.pdf", "FV 101/11/2026", one),),
+        ends_in="stop", kind="invoice", actions=("upload_invoice",), filed=("FV_101_11_2026.pdf",),
     )  # fmt: skip
     one = order("terms")
-    add(
+    terms = make_pdf(
+        [
+            "Regulamin sklepu internetowego Lampiony",
+            "§ 1. Postanowienia ogólne",
+            "1. Regulamin określa zasady zawierania umów sprzedaży przez Internet.",
+            "§ 2. Prawo odstąpienia od umowy",
+            "2. Konsument może odstąpić od umowy w terminie 14 dni.",
+        ]
+    )
+    post.add(
         "Invoice with terms beside it",
-        _mail(
-            one.address, "Dokumenty do zamówienia 20451",
-            html="<p>Dzień dobry,</p><p>przesyłamy fakturę <b>FV 102/11/2026</b> oraz regulamin "
-            "sklepu.</p>",
-            files=(
-                ("faktura-FV-102-11-2026.pdf", invoice_pdf("FV 102/11/2026", buyer=one.buyer), PDF),
-                ("regulamin.pdf", make_pdf([
-                    "Regulamin sklepu internetowego Lampiony",
-                    "§ 1. Postanowienia ogólne",
-                    "1. Regulamin określa zasady zawierania umów sprzedaży przez Internet.",
-                    "§ 2. Prawo odstąpienia od umowy",
-                    "2. Konsument może odstąpić od umowy w terminie 14 dni.",
-                ]), PDF),
-            ),
-            headers=(PHPMAILER,), message_id="terms",
-        ),
-        one, "stop", "invoice", ("upload_invoice",),
+        one,
+        "Dokumenty do zamówienia 20451",
+        html="<p>Dzień dobry,</p><p>przesyłamy fakturę <b>FV 102/11/2026</b> oraz regulamin "
+        "sklepu.</p>",
+        files=(_invoice("faktura-FV-102-11-2026.pdf", "FV 102/11/2026", one),
+               ("regulamin.pdf", terms, PDF)),
+        headers=PHPMAILER,
+        ends_in="stop", kind="invoice", actions=("upload_invoice",),
+        filed=("faktura-FV-102-11-2026.pdf",),
     )  # fmt: skip
     one = order("correction")
-    add(
-        "Correcting invoice",
-        _mail(
-            one.address, "Faktura korygująca KFS 7/11/2026",
-            "Dzień dobry,\n\nw załączeniu faktura korygująca KFS 7/11/2026 do faktury "
-            "FS 88/11/2026.\n\nLampiony\n",
-            files=(("KFS_7_11_2026.pdf", invoice_pdf(
-                "KFS 7/11/2026", title="Faktura korygująca", buyer=one.buyer, total="-23,00 zł",
-                extra=("Dotyczy faktury: FS 88/11/2026 z dnia 2026-11-02",
-                       "Przyczyna korekty: zwrot towaru"),
-            ), "application/octet-stream"),),
-            charset="iso-8859-2", message_id="correction",
-        ),
-        one, "stop", "invoice", ("upload_invoice",),
+    post.add(
+        "Correcting invoice, in ISO 8859-2",
+        one,
+        "Faktura korygująca KFS 7/11/2026",
+        "Dzień dobry,\n\nw załączeniu faktura korygująca KFS 7/11/2026 do faktury "
+        "FS 88/11/2026.\n\nLampiony\n",
+        files=(("KFS_7_11_2026.pdf", invoice_pdf(
+            "KFS 7/11/2026", title="Faktura korygująca", buyer=one.buyer, total="-23,00 zł",
+            extra=("Dotyczy faktury: FS 88/11/2026 z dnia 2026-11-02",
+                   "Przyczyna korekty: zwrot towaru"),
+        ), "application/octet-stream"),),
+        charset="iso-8859-2",
+        ends_in="stop", kind="invoice", actions=("upload_invoice",), filed=("KFS_7_11_2026.pdf",),
     )  # fmt: skip
     one = order("sent-invoice")
-    add(
+    post.add(
         "Sent, with the invoice in the same mail",
-        _mail(
-            one.address, "Twoja paczka jest w drodze, faktura w załączniku",
-            html="<p>Dzień dobry,</p><p>Twoje zamówienie zostało wysłane kurierem InPost. Numer "
-            "przesyłki: 638045236705746863150614. "
-            '<a href="https://inpost.pl/sledzenie-przesylek?number=638045236705746863150614">'
-            "Śledź paczkę</a></p><p>W załączniku znajdziesz fakturę FV 103/11/2026.</p>",
-            files=(("FV-103-11-2026.pdf", invoice_pdf("FV 103/11/2026", buyer=one.buyer), PDF),),
-            message_id="sent-invoice",
-        ),
-        one, "stop", "order_sent", ("upload_invoice", "add_shipment", "set_fulfillment"),
+        one,
+        "Twoja paczka jest w drodze, faktura w załączniku",
+        html="<p>Dzień dobry,</p><p>Twoje zamówienie zostało wysłane kurierem InPost. Numer "
+        "przesyłki: 638045236705746863150614. "
+        '<a href="https://inpost.pl/sledzenie-przesylek?number=638045236705746863150614">'
+        "Śledź paczkę</a></p><p>W załączniku znajdziesz fakturę FV 103/11/2026.</p>",
+        files=(_invoice("FV-103-11-2026.pdf", "FV 103/11/2026", one),),
+        ends_in="stop", kind=("order_sent", "invoice"),
+        actions=("upload_invoice", "add_shipment", "set_fulfillment"),
+        filed=("FV-103-11-2026.pdf",), parcels=("638045236705746863150614",), status="SENT",
     )  # fmt: skip
-    one = order("unrequested")
-    add(
+    one = order("unrequested", invoice_required=False)
+    post.add(
         "Invoice nobody asked for, kept by Allegro",
-        _mail(
-            one.address, "Faktura FV 104/11/2026",
-            "Dzień dobry,\n\nprzesyłamy w załączniku fakturę FV 104/11/2026.\n",
-            files=(("FV_104_11_2026.pdf", invoice_pdf("FV 104/11/2026", buyer=one.buyer), PDF),),
-            message_id="unrequested",
-        ),
-        one, "stop", "invoice", ("upload_invoice",),
+        one,
+        "Faktura FV 104/11/2026",
+        "Dzień dobry,\n\nprzesyłamy w załączniku fakturę FV 104/11/2026.\n",
+        files=(_invoice("FV_104_11_2026.pdf", "FV 104/11/2026", one),),
+        ends_in="stop", kind="invoice", actions=("upload_invoice",), filed=("FV_104_11_2026.pdf",),
     )  # fmt: skip
-    one = order("invoice-link")
-    add(
-        "Link to an invoice",
-        _mail(
-            one.address, "Twoja faktura 105/11/2026",
-            "Dzień dobry,\n\nfaktura 105/11/2026 jest gotowa. Pobierz fakturę: "
-            "https://lampiony.fakturownia.pl/invoice/VXFDejZ5o7bhAqAVpvBnp\n\nLampiony\n",
-            message_id="invoice-link",
-        ),
-        one, "stop", "invoice_link", ("add_link",),
-    )  # fmt: skip
-    one = order("receipt-link")
-    add(
-        "Link to an e-receipt",
-        _mail(
-            one.address, "E-paragon za zakupy",
-            html="<p>Dzień dobry,</p><p>Twój e-paragon za zakupy jest dostępny tutaj: "
-            '<a href="https://hub.eparagony.pl/p/kBMS3mGfh66D">zobacz paragon</a></p>',
-            message_id="receipt-link",
-        ),
-        one, "stop", "receipt_link", ("add_link",),
-    )  # fmt: skip
-    one = order("refused-link")
-    add(
-        "Link of a host Allegro does not accept",
-        _mail(
-            one.address, "Ihre Rechnung RE-2026-0091",
-            "Guten Tag,\n\nIhre Rechnung RE-2026-0091 steht zum Herunterladen bereit: "
-            "https://rechnungen.lampiony.example/invoice/8s7df6g5h4j3\n\nLampiony\n",
-            message_id="refused-link",
-        ),
-        one, "forward", "invoice_link", ("add_link",), "link_host_refused",
-    )  # fmt: skip
-    one = order("payment")
-    add(
-        "Payment received (Slovak)",
-        _mail(
-            one.address, "[Lampiony] Platba prijatá",
-            "Dobrý deň,\n\nVaša platba za objednávku BZKISCXDR bola prijatá. Ďakujeme.\n",
-            message_id="payment",
-        ),
-        one, "stop", "payment_received",
-    )  # fmt: skip
-    one = order("processing")
-    add(
-        "Work has begun",
-        _mail(
-            one.address, "Zamówienie #20813 w trakcie realizacji",
-            html="<p>Cześć Anna,</p><p>Twoje zamówienie #20813 jest w trakcie realizacji, magazyn "
-            "rozpoczął kompletowanie.</p>",
-            headers=(PHPMAILER,), message_id="processing",
-        ),
-        one, "stop", "order_processing", ("set_fulfillment",),
-    )  # fmt: skip
-    one = order("packed")
-    add(
-        "Packed",
-        _mail(
-            one.address, "Zamówienie 20814 spakowane",
-            "Dzień dobry,\n\nTwoje zamówienie 20814 zostało spakowane i jest gotowe do wysyłki.\n",
-            message_id="packed",
-        ),
-        one, "stop", "order_processing", ("set_fulfillment",),
-    )  # fmt: skip
-    one = order("thanks")
-    add(
-        "A mere thank-you",
-        _mail(
-            one.address, "Potwierdzenie zamówienia 20815",
-            "Dzień dobry,\n\ndziękujemy za złożenie zamówienia nr 20815. Potwierdzamy jego "
-            "przyjęcie.\n",
-            message_id="thanks",
-        ),
-        one, "stop", "order_processing",
-    )  # fmt: skip
-    one = order("pickup")
-    add(
-        "Ready in the shop",
-        _mail(
-            one.address, "Zamówienie gotowe do odbioru w sklepie",
-            "Dzień dobry,\n\nTwoje zamówienie 20816 czeka na odbiór osobisty w naszym sklepie przy "
-            "ul. Długiej 4 w Krakowie.\n",
-            message_id="pickup",
-        ),
-        one, "forward", "order_processing", ("set_fulfillment",),
-    )  # fmt: skip
-    one = order("sent-german")
-    add(
-        "Sent (German, GLS)",
-        _mail(
-            one.address, "Versandbestätigung 17638",
-            "Hallo Klaus Schröder,\n\nIhre Bestellung wurde heute mit GLS verschickt. "
-            "Paketnummer: 31001909076\n",
-            headers=(("X-Shopware-Event-Name", "state_enter.order_delivery.state.shipped"),),
-            message_id="sent-german",
-        ),
-        one, "stop", "order_sent", ("add_shipment", "set_fulfillment"),
-    )  # fmt: skip
-    one = order("faked-reply")
-    add(
-        "An automatic mail dressed up as a reply",
-        _mail(
-            one.address, "Re: Twoje zamówienie zostało wysłane",
-            "Dzień dobry,\n\nTwoje zamówienie zostało wysłane kurierem DPD. Numer listu "
-            "przewozowego: 0000797406976U\n\nTa wiadomość została wygenerowana automatycznie.\n",
-            headers=(PHPMAILER,), message_id="faked-reply",
-        ),
-        one, "stop", "order_sent", ("add_shipment", "set_fulfillment"),
-    )  # fmt: skip
-    one = order("parcel")
-    add(
-        "Parcel status, carrier integrated with Allegro",
-        _mail(
-            one.address, "Paczka czeka w Paczkomacie",
-            "Dzień dobry,\n\nTwoja paczka InPost 638045236705746863150622 czeka na odbiór w "
-            "Paczkomacie KRA01M. Masz na to 48 godzin.\n",
-            message_id="parcel",
-        ),
-        one, "stop", "parcel_status",
-    )  # fmt: skip
-    one = order("parcel-other")
-    add(
-        "Parcel status, carrier Allegro does not know",
-        _mail(
-            one.address, "Twoja przesyłka jest w doręczeniu",
-            "Dzień dobry,\n\nprzesyłka Nova Poshta nr 59001234567890 została wydana do doręczenia "
-            "i dotrze dzisiaj.\n",
-            message_id="parcel-other",
-        ),
-        one, "forward", "parcel_status",
-    )  # fmt: skip
-    one = order("rating")
-    add(
-        "Please rate us",
-        _mail(
-            one.address, "Oceń swoje zakupy",
-            "Dzień dobry,\n\nprosimy o wystawienie oceny na Allegro. Twoja opinia jest dla nas "
-            "ważna.\n",
-            message_id="rating",
-        ),
-        one, "stop", "rating_request",
-    )  # fmt: skip
-    one = order("reply-invoice")
-    add(
-        "A reply that carries an invoice",
-        _mail(
-            one.address, "Re: faktura na firmę",
-            "Dzień dobry,\n\nzgodnie z prośbą przesyłam fakturę FV 106/11/2026.\n\n"
-            "> Zapomniałem podać NIP, czy da się wystawić fakturę?\n",
-            files=(("FV 106_11_2026.pdf", invoice_pdf("FV 106/11/2026", buyer=one.buyer), PDF),),
-            headers=(
-                ("In-Reply-To", "<db2ee0fd7415bda4.186717@allegro.pl>"),
-                ("References", "<db2ee0fd7415bda4.186717@allegro.pl>"),
-            ),
-            message_id="reply-invoice",
-        ),
-        one, "forward", "conversation_reply",
-    )  # fmt: skip
-    one = order("question")
-    add(
-        "The seller asks for a missing flat number",
-        _mail(
-            one.address, "Dane do doręczenia",
-            "Dzień dobry,\n\nw adresie brakuje numeru mieszkania. Czy mogą Państwo go podać? Wtedy "
-            "od razu nadamy przesyłkę.\n\nPozdrawiam\nEwa\n",
-            message_id="question",
-        ),
-        one, "forward", "fulfilment_correspondence",
+    one = order("dropped", invoice_required=False, scenario="silent-loss")
+    post.add(
+        "Invoice nobody asked for, dropped by Allegro without a word",
+        one,
+        "Faktura FV 109/11/2026",
+        "Dzień dobry,\n\nprzesyłamy w załączniku fakturę FV 109/11/2026.\n",
+        files=(_invoice("FV_109_11_2026.pdf", "FV 109/11/2026", one),),
+        ends_in="forward", kind="invoice", actions=("upload_invoice",),
+        problem="order_without_invoice",
     )  # fmt: skip
     one = order("licence")
-    add(
+    post.add(
         "Invoice together with a licence key",
-        _mail(
-            one.address, "Klucz licencyjny i faktura",
-            "Dzień dobry,\n\nTwój klucz licencyjny: W4KD-99XQ-7HGP-22LM. W załączniku faktura "
-            "FV 107/11/2026.\n",
-            files=(("FV_107_11_2026.pdf", invoice_pdf("FV 107/11/2026", buyer=one.buyer), PDF),),
-            message_id="licence",
-        ),
-        one, "forward", "invoice", ("upload_invoice",),
+        one,
+        "Klucz licencyjny i faktura",
+        "Dzień dobry,\n\nTwój klucz licencyjny: W4KD-99XQ-7HGP-22LM. W załączniku faktura "
+        "FV 107/11/2026.\n",
+        files=(_invoice("FV_107_11_2026.pdf", "FV 107/11/2026", one),),
+        ends_in="forward", kind="invoice", actions=("upload_invoice",),
+        filed=("FV_107_11_2026.pdf",),
     )  # fmt: skip
-    one = order("newsletter")
-    add(
+
+
+def _links(post: Post, order: Orders) -> None:
+    post.add(
+        "Link to an invoice",
+        order("invoice-link"),
+        "Twoja faktura 105/11/2026",
+        f"Dzień dobry,\n\nfaktura 105/11/2026 jest gotowa. Pobierz fakturę: {INVOICE_LINK}\n\n"
+        "Lampiony\n",
+        ends_in="stop", kind="invoice_link", actions=("add_link",), links=(INVOICE_LINK,),
+    )  # fmt: skip
+    post.add(
+        "Link to an e-receipt",
+        order("receipt-link"),
+        "E-paragon za zakupy",
+        html="<p>Dzień dobry,</p><p>Twój e-paragon za zakupy jest dostępny tutaj: "
+        f'<a href="{RECEIPT_LINK}">zobacz paragon</a></p>',
+        ends_in="stop", kind="receipt_link", actions=("add_link",), links=(RECEIPT_LINK,),
+    )  # fmt: skip
+    post.add(
+        "Link of a host Allegro does not accept (German)",
+        order("refused-link"),
+        "Ihre Rechnung RE-2026-0091",
+        "Guten Tag,\n\nIhre Rechnung RE-2026-0091 steht zum Herunterladen bereit: "
+        f"{REFUSED_LINK}\n\nLampiony\n",
+        ends_in="forward", kind="invoice_link", actions=("add_link",),
+        problem="link_host_refused",
+    )  # fmt: skip
+
+
+def _steps(post: Post, order: Orders) -> None:
+    post.add(
+        "Payment received (Slovak)",
+        order("payment"),
+        "[Lampiony] Platba prijatá",
+        "Dobrý deň,\n\nVaša platba za objednávku BZKISCXDR bola prijatá. Ďakujeme.\n",
+        ends_in="stop", kind="payment_received",
+    )  # fmt: skip
+    post.add(
+        "Work has begun",
+        order("processing"),
+        "Zamówienie #20813 w trakcie realizacji",
+        html="<p>Cześć Anna,</p><p>Twoje zamówienie #20813 jest w trakcie realizacji, magazyn "
+        "rozpoczął kompletowanie.</p>",
+        headers=PHPMAILER,
+        ends_in="stop", kind="order_processing", actions=("set_fulfillment",), status="PROCESSING",
+    )  # fmt: skip
+    post.add(
+        "Packed",
+        order("packed"),
+        "Zamówienie 20814 spakowane",
+        "Dzień dobry,\n\nTwoje zamówienie 20814 zostało spakowane i jest gotowe do wysyłki.\n",
+        ends_in="stop", kind="order_processing", actions=("set_fulfillment",),
+        status="READY_FOR_SHIPMENT",
+    )  # fmt: skip
+    post.add(
+        "A mere thank-you",
+        order("thanks"),
+        "Potwierdzenie zamówienia 20815",
+        "Dzień dobry,\n\ndziękujemy za złożenie zamówienia nr 20815. Potwierdzamy jego "
+        "przyjęcie.\n",
+        ends_in="stop", kind="order_processing",
+    )  # fmt: skip
+    post.add(
+        "Ready in the shop",
+        order("pickup"),
+        "Zamówienie gotowe do odbioru w sklepie",
+        "Dzień dobry,\n\nTwoje zamówienie 20816 czeka na odbiór osobisty w naszym sklepie przy "
+        "ul. Długiej 4 w Krakowie.\n",
+        ends_in="forward", kind="order_processing", actions=("set_fulfillment",),
+        status="READY_FOR_PICKUP",
+    )  # fmt: skip
+    post.add(
+        "Please rate us (English)",
+        order("rating"),
+        "How was your purchase?",
+        "Hello Anna,\n\nwe hope you enjoy your new lamp. Please take a minute and rate your "
+        "purchase on Allegro.\n\nBest regards\nLampiony\n",
+        ends_in="stop", kind="rating_request",
+    )  # fmt: skip
+
+
+def _parcels(post: Post, order: Orders) -> None:
+    post.add(
+        "Sent (German, GLS)",
+        order("sent-german"),
+        "Versandbestätigung 17638",
+        "Hallo Klaus Schröder,\n\nIhre Bestellung wurde heute mit GLS verschickt. "
+        "Paketnummer: 31001909076\n",
+        headers={"X-Shopware-Event-Name": "state_enter.order_delivery.state.shipped"},
+        ends_in="stop", kind="order_sent", actions=("add_shipment", "set_fulfillment"),
+        parcels=("31001909076",), status="SENT",
+    )  # fmt: skip
+    post.add(
+        "Sent (Czech, Zásilkovna)",
+        order("sent-czech"),
+        "Objednávka 20817 byla odeslána",
+        "Dobrý den,\n\nVaše objednávka 20817 byla dnes odeslána přes Zásilkovnu. Číslo zásilky: "
+        "Z 123 4567 894\n\nLampiony\n",
+        ends_in="stop", kind="order_sent", actions=("add_shipment", "set_fulfillment"),
+        parcels=("Z1234567894",), status="SENT",
+    )  # fmt: skip
+    post.add(
+        "An automatic mail dressed up as a reply",
+        order("faked-reply"),
+        "Re: Twoje zamówienie zostało wysłane",
+        "Dzień dobry,\n\nTwoje zamówienie zostało wysłane kurierem DPD. Numer listu "
+        "przewozowego: 0000797406976U\n\nTa wiadomość została wygenerowana automatycznie.\n",
+        headers=PHPMAILER,
+        ends_in="stop", kind="order_sent", actions=("add_shipment", "set_fulfillment"),
+        parcels=("0000797406976U",), status="SENT",
+    )  # fmt: skip
+    post.add(
+        "Parcel status, carrier integrated with Allegro",
+        order("parcel"),
+        "Paczka czeka w Paczkomacie",
+        "Dzień dobry,\n\nTwoja paczka InPost 638045236705746863150622 czeka na odbiór w "
+        "Paczkomacie KRA01M. Masz na to 48 godzin.\n",
+        ends_in="stop", kind="parcel_status",
+    )  # fmt: skip
+    post.add(
+        "Parcel status, carrier Allegro does not know",
+        order("parcel-other"),
+        "Twoja przesyłka jest w doręczeniu",
+        "Dzień dobry,\n\nprzesyłka Nova Poshta nr 59001234567890 została wydana do doręczenia "
+        "i dotrze dzisiaj.\n",
+        ends_in="forward", kind="parcel_status",
+    )  # fmt: skip
+
+
+def _correspondence(post: Post, order: Orders) -> None:
+    one = order("reply-invoice")
+    asked = "<db2ee0fd7415bda4.186717@allegro.pl>"
+    post.add(
+        "A reply that carries an invoice",
+        one,
+        "Re: faktura na firmę",
+        "Dzień dobry,\n\nzgodnie z prośbą przesyłam fakturę FV 106/11/2026.\n\n"
+        "> Zapomniałem podać NIP, czy da się wystawić fakturę?\n",
+        files=(_invoice("FV 106_11_2026.pdf", "FV 106/11/2026", one),),
+        headers={"In-Reply-To": asked, "References": asked},
+        ends_in="forward", kind="conversation_reply",
+    )  # fmt: skip
+    post.add(
+        "The seller asks for a missing flat number",
+        order("question"),
+        "Dane do doręczenia",
+        "Dzień dobry,\n\nw adresie brakuje numeru mieszkania. Czy mogą Państwo go podać? Wtedy "
+        "od razu nadamy przesyłkę.\n\nPozdrawiam\nEwa\n",
+        ends_in="forward", kind="fulfilment_correspondence",
+    )  # fmt: skip
+    post.add(
+        "An apology for a delay that speaks of the payment",
+        order("delay"),
+        "Opóźnienie w realizacji zamówienia",
+        "Dzień dobry,\n\nwpłatę otrzymaliśmy, ale niestety dostawca spóźnia się z lampą i "
+        "wyślemy ją dopiero w środę. Przepraszamy! Jeśli wolą Państwo zrezygnować, proszę o "
+        "odpowiedź.\n\nPozdrawiam\nEwa Nowak\n",
+        ends_in="forward", kind="fulfilment_correspondence",
+    )  # fmt: skip
+    post.add(
         "Newsletter with order words",
-        _mail(
-            one.address, "Wysyłamy do Ciebie rabat!",
-            html="<p>Tylko dziś -20% na wszystkie lampy. "
-            '<a href="https://lampiony.example/wypisz">Wypisz się</a></p>',
-            headers=(("List-Unsubscribe", "<https://lampiony.example/u/1>"),
-                     ("Precedence", "bulk")),
-            message_id="newsletter",
-        ),
-        one, "forward", "other",
+        order("newsletter"),
+        "Wysyłamy do Ciebie rabat!",
+        html="<p>Tylko dziś -20% na wszystkie lampy. "
+        '<a href="https://lampiony.example/wypisz">Wypisz się</a></p>',
+        headers={"List-Unsubscribe": "<https://lampiony.example/u/1>", "Precedence": "bulk"},
+        ends_in="forward", kind="other",
     )  # fmt: skip
-    one = order("vacation")
-    add(
-        "Vacation answer",
-        _mail(
-            one.address, "Urlop", "Do 30 listopada jestem na urlopie.\n",
-            headers=(("Auto-Submitted", "auto-replied"),), message_id="vacation",
-        ),
-        one, "forward", "other", reverse_path="",
+    post.add(
+        "Vacation answer, with the null reverse-path",
+        order("vacation"),
+        "Urlop",
+        "Do 30 listopada jestem na urlopie.\n",
+        headers={"Auto-Submitted": "auto-replied"},
+        reverse_path="",
+        ends_in="forward", kind="other",
     )  # fmt: skip
+
+
+def _recipients(post: Post, order: Orders) -> None:
     first, second, copy = order("two-a"), order("two-b"), "archiwum@lampiony.example"
-    mails.append(
-        DemoMail(
-            "Two buyers and a copy for the shop",
-            _mail(
-                f"{first.address}, {second.address}",
-                "Prosimy o opinię",
-                "Dzień dobry,\n\nprosimy o wystawienie oceny naszego sklepu na Allegro.\n",
-                message_id="two",
-            ),
-            (first.address, second.address, copy),
-            (
-                Expected(first.address, "stop", "rating_request"),
-                Expected(second.address, "stop", "rating_request"),
-                Expected(copy, "forward"),
-            ),
-        )
-    )
-    mails.append(
-        DemoMail(
-            "A mail to no buyer",
-            _mail(
-                "hurtownia@dostawca.example",
-                "Zamówienie towaru",
-                "Dzień dobry, proszę o 20 lamp.\n",
-                message_id="supplier",
-            ),
-            ("hurtownia@dostawca.example",),
-            (Expected("hurtownia@dostawca.example", "forward"),),
-        )
-    )
-    add(
-        "An invoice that is faster than its order",
-        _mail(
-            late.address, "Faktura FV 108/11/2026",
-            "Dzień dobry,\n\nw załączniku przesyłamy fakturę FV 108/11/2026.\n",
-            files=(("FV_108_11_2026.pdf", invoice_pdf("FV 108/11/2026", buyer=late.buyer), PDF),),
-            message_id="late",
+    post.add_to_all(
+        "Two buyers and a copy for the shop",
+        f"{first.address}, {second.address}",
+        "Prosimy o opinię",
+        "Dzień dobry,\n\nprosimy o wystawienie oceny naszego sklepu na Allegro.\n",
+        (
+            Expected(first.address, "stop", ("rating_request",), order_id=first.order_id),
+            Expected(second.address, "stop", ("rating_request",), order_id=second.order_id),
+            Expected(copy, "forward"),
         ),
-        late, "stop", "invoice", ("upload_invoice",),
-    )  # fmt: skip
-    return mails
+    )
+    supplier = "hurtownia@dostawca.example"
+    post.add_to_all(
+        "A mail to no buyer",
+        supplier,
+        "Zamówienie towaru",
+        "Dzień dobry, proszę o 20 lamp.\n",
+        (Expected(supplier, "forward"),),
+    )

@@ -1,4 +1,4 @@
-"""``awizo hash-password`` and ``awizo gen-key``: what the settings need and nobody should type."""
+"""``awizo hash-password``: the hash of a password, for the settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import typer
 from awizo.cli.common import plain_errors
 from awizo.errors import SettingsError
 
-KEY_BYTES = 32
 
-
-def hash_password() -> None:
+def command() -> None:
     """Print the argon2 hash of a password, asked for twice or read from standard input."""
     with plain_errors():
         if sys.stdin.isatty():
