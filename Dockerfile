@@ -1,4 +1,5 @@
-# Two stages: what compiles stays in the first. No compiler, no package tool, no root at run time.
+# Two stages: what installs stays in the first. No compiler, no pip of ours and no root at run time;
+# the root file system may be read-only. 'make image-test' builds and runs it without Docker.
 ARG BASE=python:3.11-slim-bookworm
 FROM ${BASE} AS build
 WORKDIR /build
@@ -29,10 +30,7 @@ COPY config/awizo.toml /etc/awizo/awizo.toml
 ENV PATH=/opt/awizo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    AWIZO_STORE__URL=sqlite:////var/lib/awizo/awizo.db \
-    AWIZO_INTAKE__PORT=2525 \
-    AWIZO_PANEL__PORT=8025 \
-    AWIZO_LOG__FORMAT=json
+    AWIZO_STORE__URL=sqlite:////var/lib/awizo/awizo.db
 USER 10025:10025
 WORKDIR /var/lib/awizo
 VOLUME /var/lib/awizo
