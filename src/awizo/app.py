@@ -260,7 +260,7 @@ class App:
         )
         bound = await intake.start()
         self._on_stop("intake", lambda: intake.drain(settings.intake.drain_s))
-        refuse_own_listener(settings, bound)
+        await refuse_own_listener(settings, bound)
 
         async def intake_open() -> None:
             if not intake.is_open:

@@ -219,6 +219,34 @@ PROBLEMS: dict[str, Problem] = {
     "next_hop_lacks_smtputf8": _warn(
         "The mail provider takes no international addresses.", "Use another provider."
     ),
+    "smarthost_size_limit": _error(
+        "The mail is larger than the mail provider takes.",
+        "Let the shop send smaller files, or use another provider.",
+    ),
+    "smarthost_protocol": _error(
+        "What answers at the mail provider's address does not speak SMTP.",
+        "Check smarthost.host, port and tls.",
+    ),
+    "smarthost_in_doubt": _warn(
+        "The mail provider did not say whether it took a mail; it is sent again.",
+        "Nothing to do; the recipient may get it twice.",
+    ),
+    "smarthost_queue": _warn(
+        "Mails wait for a free connection to the mail provider.",
+        "Raise smarthost.max_connections if the provider allows more.",
+    ),
+    "smarthost_unknown": _error(
+        "The settings no longer name the mail provider that these mails belong to.",
+        "Define it again as [smarthosts.NAME].",
+    ),
+    "content_unsafe": _error(
+        "The mail holds bytes that some mail servers would take for the end of a mail.",
+        "Look at the mail: it may be an attack, or a program that breaks its mails.",
+    ),
+    "content_damaged": _error(
+        "The content of a mail is no longer what was accepted; it was not sent.",
+        "Check the disk; let the shop send the mail again.",
+    ),
     "loop": _error(
         "The same mail keeps coming back: a loop between mail servers.",
         "Check that the smarthost does not send back to Awizo.",

@@ -105,7 +105,10 @@ class Smarthost(Section):
     oauth_token_url: str | None = None
     oauth_client_id: str | None = None
     oauth_client_secret: SecretStr | None = None
+    oauth_scope: str | None = None
     oauth_refresh_token: SecretStr | None = None
+    # Read at start in place of the above, and written when the provider gives out a new one.
+    oauth_refresh_token_file: Path | None = None
     tls_verify: bool = True
     tls_ca_file: Path | None = None
     allow_plaintext: bool = False
@@ -116,6 +119,10 @@ class Smarthost(Section):
     idle_close_s: float = Field(30, ge=0)
     helo: str | None = None
     fallback: tuple[str, ...] = ()  # names of other smarthosts, tried in order
+
+    @property
+    def uses_oauth(self) -> bool:
+        return self.oauth_refresh_token is not None or self.oauth_refresh_token_file is not None
 
 
 class Allegro(Section):
@@ -632,17 +639,38 @@ def _refuse_contradictions(settings: Settings) -> None:
                 "on the way; use https"
             )
     for name in known:
-        smarthost = settings.smarthost_named(name)
-        for other in smarthost.fallback:
-            if other not in known:
-                raise SettingsError(f"smarthost {name}: fallback {other!r} is not defined")
-        if (
-            smarthost.host
-            and smarthost.tls == "none"
-            and not smarthost.allow_plaintext
-            and not is_loopback(smarthost.host)
-        ):
+        _refuse_unsafe_smarthost(settings, name, known)
+
+
+def _refuse_unsafe_smarthost(settings: Settings, name: str, known: set[str]) -> None:
+    smarthost = settings.smarthost_named(name)
+    for other in smarthost.fallback:
+        if other not in known or other == name:
+            raise SettingsError(f"smarthost {name}: fallback {other!r} is not defined")
+    if smarthost.uses_oauth or smarthost.auth == "xoauth2":
+        if not smarthost.uses_oauth:
             raise SettingsError(
-                f'smarthost {name}: tls = "none" sends mail and password readable to '
-                f"{smarthost.host}; use starttls or implicit, or set allow_plaintext = true"
+                f"smarthost {name}: xoauth2 needs oauth_refresh_token_file, or oauth_refresh_token"
             )
+        for key in ("username", "oauth_token_url", "oauth_client_id"):
+            if not getattr(smarthost, key):
+                raise SettingsError(f"smarthost {name}: xoauth2 needs {key}")
+        url = urlsplit(smarthost.oauth_token_url or "")
+        if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname or "")):
+            raise SettingsError(
+                f"smarthost {name}: oauth_token_url must be https, the refresh token would be "
+                "readable on the way"
+            )
+    if not smarthost.host or is_loopback(smarthost.host):
+        return
+    if smarthost.tls == "none" and not smarthost.allow_plaintext:
+        raise SettingsError(
+            f'smarthost {name}: tls = "none" sends mail and password readable to '
+            f"{smarthost.host}; use starttls or implicit, or set allow_plaintext = true"
+        )
+    if smarthost.username is not None and (smarthost.tls == "none" or not smarthost.tls_verify):
+        raise SettingsError(
+            f"smarthost {name}: the password would be told to whoever answers for "
+            f"{smarthost.host}; use starttls or implicit with tls_verify, set tls_ca_file for a "
+            "private authority, or leave username out"
+        )

@@ -66,6 +66,24 @@ SMTP_LOGINS = Counter(
     "awizo_smtp_logins", "Log-ins of shops: right, wrong.", ("outcome",), registry=REGISTRY
 )
 
+SMARTHOST_IN_DOUBT = Counter(
+    "awizo_smarthost_in_doubt",
+    "Final dots without an answer: the smarthost may have the mail, and gets it once more.",
+    registry=REGISTRY,
+)
+SMARTHOST_CONNECTIONS = Counter(
+    "awizo_smarthost_connections",
+    "Connections to smarthosts by how opening them went: opened, or why not.",
+    ("smarthost", "outcome"),
+    registry=REGISTRY,
+)
+SMARTHOST_CIRCUIT_OPEN = Gauge(
+    "awizo_smarthost_circuit_open",
+    "1 while a smarthost in trouble is left alone.",
+    ("smarthost",),
+    registry=REGISTRY,
+)
+
 
 def exposition() -> bytes:
     """Everything as text in Prometheus' exposition format."""

@@ -8,6 +8,7 @@ Out: done, deferred or failed in the spool, the attempt in the history, the deli
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -377,7 +378,9 @@ class Execution:
             await self._alerts.raise_(error.code, account=None, detail=error.reply)
         now = self._now()
         again = self._again_at(job, error, now, policy)
-        if again is None and error.code not in FORWARD_HOLD_CODES:
+        # A mail that was held for such a code already is given up, not held again.
+        held = error.code in FORWARD_HOLD_CODES and "hold_expired" not in delivery.notes
+        if again is None and not held:
             # The bounce is durable before the failure is: at worst it is written twice, and
             # its id, made of the job's, keeps it from being sent twice.
             await self._bounce(job, delivery, result)
@@ -386,13 +389,14 @@ class Execution:
     async def _bounce(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
         message = delivery.message
         domains = self._settings.allegro.buyer_domains
-        if not may_bounce(message.envelope, delivery.recipient, domains):
-            return
         head = b""
-        async for chunk in self._spool.content_chunks(message.id):
-            head += chunk
-            if len(head) >= BOUNCE_HEAD_BYTES:
-                break
+        with contextlib.suppress(NotFound):  # a notice without the original is still one
+            async for chunk in self._spool.content_chunks(message.id):
+                head += chunk
+                if len(head) >= BOUNCE_HEAD_BYTES:
+                    break
+        if not may_bounce(message.envelope, delivery.recipient, domains, head):
+            return
         content = build_bounce(
             message=message,
             failed=[result],

@@ -32,7 +32,15 @@ from awizo.spool.port import Ending
 # A failure with one of these codes waits for a person whatever the fallback says: forwarding
 # would repeat the harm, or change the mail.
 HOLD_CODES = frozenset({"number_reused"})
-FORWARD_HOLD_CODES = frozenset({"next_hop_lacks_8bitmime", "next_hop_lacks_smtputf8", "loop"})
+FORWARD_HOLD_CODES = frozenset(
+    {
+        "next_hop_lacks_8bitmime",
+        "next_hop_lacks_smtputf8",
+        "content_unsafe",
+        "content_damaged",
+        "loop",
+    }
+)
 
 # Failures that leave the mail to go on beside the rest of the plan: act *and* forward.
 DOCUMENT_ACTIONS = (UploadInvoice, AddLink)

@@ -1,0 +1,186 @@
+"""Send a mail's content unchanged, and prove that it was.
+
+In:  pieces of content, cut anywhere.
+Out: the same as it goes over the wire: dots stuffed (RFC 5321 section 4.5.2), the final dot.
+
+Pure but for the reading. The digest is taken of the pieces that were handed out for writing,
+stuffed dots taken off again, and must be that of the accepted message before the final dot goes.
+
+*Unchanged* has one edge: SMTP cannot carry a last line without its CR LF. Where a content has
+none (none that came in by SMTP) one is sent behind it, which is not counted in the digest.
+
+Whatever a lenient server might take for the end of a mail is never sent: a bare CR or LF (intake
+has mended or refused those, so one that is met here did not come by intake), and a dot alone on a
+line but for NULs, which some servers drop. Sent on, it would let the rest of the mail speak SMTP
+in our name. Such a mail is held before its transaction begins.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+import re2
+
+from awizo.errors import PermanentFailure
+
+CRLF = b"\r\n"
+FINAL_DOT = b".\r\n"
+KEEP_BYTES = 1_048_576  # what is smaller is read once, not twice
+
+Read = Callable[[], AsyncIterator[bytes]]
+
+# re2 searches for these several times as fast as bytes.find and bytes.count.
+_LATIN = re2.Options()
+_LATIN.encoding = re2.Options.Encoding.LATIN1
+_LATIN.never_capture = True
+_BARE_CR = re2.compile(rb"\r[^\n]", _LATIN)
+
+# Lines that are a dot and NULs, and begin with NUL: a dot at the beginning would be stuffed.
+_DOT_IN_NULS = re.compile(rb"(?:\A|\r\n)\x00++\.\x00*+\r\n")
+_MAX_ODD_LINE_BYTES = 65_536  # how much of a line of NULs is kept for that search
+
+HEADER_END = b"\r\n\r\n"
+
+
+class Stuffing:
+    """Content in, wire out. Raises PermanentFailure ``content_unsafe`` from :meth:`feed`.
+
+    Attributes:
+        size_bytes: Content given out so far.
+    """
+
+    __slots__ = ("_at_line_start", "_digest", "_held", "_odd", "size_bytes")
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._held = b""  # a CR at the end of a piece waits for its LF
+        self._at_line_start = True
+        self._odd = b""  # the open line, as long as it may become a dot among NULs
+        self._digest = hashlib.sha256()
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Take a piece of content, give what may be written."""
+        piece = self._held + chunk if self._held else chunk
+        self._held = b""
+        if piece.endswith(b"\r"):
+            self._held = b"\r"
+            piece = piece[:-1]
+        if not piece:
+            return b""
+        self._refuse_unsafe(piece)
+        wire = piece.replace(b"\r\n.", b"\r\n..") if b"\r\n." in piece else piece
+        if self._at_line_start and wire.startswith(b"."):
+            wire = b"." + wire
+        self._count(wire)
+        self._at_line_start = piece.endswith(CRLF)
+        return wire
+
+    def end(self) -> bytes:
+        """The final dot, behind a line end where the content has none."""
+        if self._held:
+            raise _unsafe("a bare CR at the end")
+        if self._odd.strip(b"\0") == b".":
+            raise _unsafe("a dot among NULs")
+        return FINAL_DOT if self._at_line_start else CRLF + FINAL_DOT
+
+    @property
+    def sha256(self) -> str:
+        """Hex digest of what was given out, as a reader unstuffs it."""
+        return self._digest.hexdigest()
+
+    def _count(self, wire: bytes) -> None:
+        """Take the digest of the very bytes that are given out, unstuffed anew."""
+        if self._at_line_start and wire.startswith(b"."):
+            wire = wire[1:]
+        content = wire.replace(b"\r\n.", CRLF) if b"\r\n." in wire else wire
+        self._digest.update(content)
+        self.size_bytes += len(content)
+
+    def _refuse_unsafe(self, piece: bytes) -> None:
+        # Without a bare CR, and with as many LFs as CRs, there is no bare LF either.
+        if (
+            piece.endswith(b"\r")
+            or _BARE_CR.search(piece) is not None
+            or piece.count(b"\n") != piece.count(b"\r")
+        ):
+            raise _unsafe("a bare line end")
+        if b"\0" not in piece and not self._odd:
+            return
+        lines = self._odd + piece if self._odd or self._at_line_start else b"x" + piece
+        if _DOT_IN_NULS.search(lines):
+            raise _unsafe("a dot among NULs")
+        open_line = lines[lines.rfind(CRLF) + len(CRLF) if CRLF in lines else 0 :]
+        if open_line.startswith(b"\0") and not open_line.strip(b"\0").strip(b"."):
+            if len(open_line) > _MAX_ODD_LINE_BYTES:
+                raise _unsafe("a line of NULs")
+            self._odd = open_line
+        else:
+            self._odd = b""
+
+
+def _unsafe(words: str) -> PermanentFailure:
+    return PermanentFailure(
+        "content_unsafe", f"{words}: a lenient server could take it for the end of the mail"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a transaction must know about the content.
+
+    Attributes:
+        eight_bit: Has bytes beyond ASCII (needs 8BITMIME, RFC 6152).
+        eight_bit_header: Has them in its header (needs SMTPUTF8 where the mail declared it).
+    """
+
+    eight_bit: bool
+    eight_bit_header: bool
+
+
+class Content:
+    """The bytes of a message, readable again and again; small ones are kept."""
+
+    def __init__(self, read: Read, size_bytes: int) -> None:
+        self._read = read
+        self._keep = size_bytes <= KEEP_BYTES
+        self._kept: list[bytes] | None = None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        if self._kept is not None:
+            for chunk in self._kept:
+                yield chunk
+            return
+        kept: list[bytes] = []
+        async for chunk in self._read():
+            if self._keep:
+                kept.append(chunk)
+            yield chunk
+        if self._keep:
+            self._kept = kept
+
+    async def facts(self) -> Facts:
+        """Read it through before any of it is sent.
+
+        Raises:
+            PermanentFailure: ``content_unsafe``.
+            NotFound: It is no longer kept.
+        """
+        stuffing = Stuffing()
+        eight_bit = eight_bit_header = False
+        in_header, tail = True, CRLF
+        async for chunk in self.chunks():
+            stuffing.feed(chunk)
+            ascii_only = chunk.isascii()
+            eight_bit = eight_bit or not ascii_only
+            if in_header:
+                seen = tail + chunk
+                end = seen.find(HEADER_END)
+                in_header = end < 0
+                head = seen if in_header else seen[:end]
+                eight_bit_header = eight_bit_header or not head.isascii()
+                tail = seen[-len(HEADER_END) + 1 :]
+        stuffing.end()
+        return Facts(eight_bit=eight_bit, eight_bit_header=eight_bit_header)

@@ -1,0 +1,276 @@
+"""One connection to a next hop: commands and content out, replies in.
+
+In:  bytes to write, how long to wait.
+Out: replies, one for each command; Trouble when the conversation cannot go on.
+
+A protocol of our own on asyncio's transports, because a client library reads one reply for each
+command it sends and throws away what comes unasked: with it there is no pipelining, no seeing
+that a server has said 552 in the middle of a mail or 421 on an idle connection, and no certainty
+that what is read is the answer to what was sent. Unasked bytes are kept here and looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+from typing import Any, cast
+
+from awizo.smarthost.replies import MAX_REPLY_BYTES, NoReply, Reply, ReplyReader
+
+PAUSE_READING_AT_BYTES = MAX_REPLY_BYTES * 2
+
+
+class Trouble(Exception):
+    """The conversation cannot go on; the connection is of no use any more.
+
+    Attributes:
+        code: Slug, one of those in ``replies.py``.
+        reply: What the other side said, or what happened.
+        status: Code of its reply, where there was one.
+    """
+
+    def __init__(self, code: str, reply: str, *, status: int | None = None) -> None:
+        super().__init__(code, reply)
+        self.code = code
+        self.reply = reply
+        self.status = status
+
+
+class Wire(asyncio.Protocol):
+    """Made by :func:`connect`; used by one task at a time."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._buffer = bytearray()
+        self._reader = ReplyReader()
+        self._ended: str | None = None  # why nothing more will come
+        self._paused = False
+        self._more: asyncio.Future[None] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._gone: asyncio.Future[None] = self._loop.create_future()
+
+    # -- what asyncio tells --------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if len(self._buffer) > PAUSE_READING_AT_BYTES and self._transport is not None:
+            self._transport.pause_reading()
+        self._wake()
+
+    def eof_received(self) -> None:
+        self._ended = self._ended or "the server closed the connection"
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = self._ended or (
+            "the connection broke" if exc else "the server closed the connection"
+        )
+        self._paused = False
+        self._wake()
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        if not self._gone.done():
+            self._gone.set_result(None)
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    # -- in ------------------------------------------------------------------------------------
+
+    @property
+    def quiet(self) -> bool:
+        """Open, and nothing has come that was not asked for."""
+        return (
+            self._ended is None
+            and not self._buffer
+            and not self._reader.halfway
+            and self._transport is not None
+            and not self._transport.is_closing()
+        )
+
+    async def reply(self, timeout_s: float) -> Reply:
+        """The next reply, whole, within *timeout_s*.
+
+        Raises:
+            Trouble: ``smarthost_unreachable`` when the connection ended or time is up,
+                ``smarthost_protocol`` for what is no reply.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while (reply := self._next_reply()) is None:
+                    if self._ended is not None:
+                        raise Trouble("smarthost_unreachable", self._ended)
+                    await self._wait_for_more()
+                return reply
+        except TimeoutError:
+            raise Trouble("smarthost_unreachable", f"no answer within {timeout_s:g} s") from None
+
+    async def _wait_for_more(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+        self._more = self._loop.create_future()
+        try:
+            await self._more
+        finally:
+            self._more = None
+
+    def _next_reply(self) -> Reply | None:
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end]).rstrip(b"\r")
+            del self._buffer[: end + 1]
+            try:
+                reply = self._reader.take(line)
+            except NoReply as error:
+                raise Trouble("smarthost_protocol", str(error)) from None
+            if reply is not None:
+                return reply
+        if len(self._buffer) > MAX_REPLY_BYTES:
+            raise Trouble("smarthost_protocol", "the reply is too long")
+        return None
+
+    # -- out -----------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """Queue bytes for sending. Raises Trouble when the connection has ended."""
+        if self._transport is None or self._transport.is_closing():
+            raise Trouble("smarthost_unreachable", self._ended or "the connection is closed")
+        self._transport.write(data)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Wait until there is room for more; raises Trouble when that takes too long."""
+        if not self._paused:
+            return
+        self._writable = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._writable
+        except TimeoutError:
+            raise Trouble("smarthost_unreachable", f"took no data for {timeout_s:g} s") from None
+        finally:
+            self._writable = None
+
+    # -- TLS -----------------------------------------------------------------------------------
+
+    async def start_tls(self, context: ssl.SSLContext, host: str, timeout_s: float) -> None:
+        """Turn to TLS after the 220 to STARTTLS.
+
+        Raises:
+            Trouble: ``smarthost_protocol`` when bytes came before TLS that would be read as if
+                they had come through it (RFC 3207 section 5), and what :func:`tls_trouble` says.
+        """
+        assert self._transport is not None
+        if not self.quiet:
+            raise Trouble("smarthost_protocol", "something was said between STARTTLS and TLS")
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                context,
+                server_hostname=host,
+                ssl_handshake_timeout=timeout_s,
+            )
+        except (OSError, ssl.CertificateError) as error:
+            raise tls_trouble(error) from None
+        if transport is None:
+            raise Trouble("smarthost_unreachable", "the server hung up during the TLS handshake")
+        self._transport = transport
+
+    @property
+    def tls_version(self) -> str | None:
+        ssl_object = self._info("ssl_object")
+        return ssl_object.version() if ssl_object is not None else None
+
+    @property
+    def peer_address(self) -> str:
+        return _host_of(self._info("peername"))
+
+    @property
+    def own_address(self) -> str:
+        return _host_of(self._info("sockname"))
+
+    def _info(self, name: str) -> Any:  # of the transport, whichever it is now
+        return self._transport.get_extra_info(name) if self._transport is not None else None
+
+    # -- end -----------------------------------------------------------------------------------
+
+    def abort(self) -> None:
+        """Hang up at once; what was not sent yet is thrown away."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def close(self, timeout_s: float = 1.0) -> None:
+        """Hang up in good order, but do not wait long for it."""
+        if self._transport is None:
+            return
+        self._transport.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await asyncio.shield(self._gone)
+                return
+        self._transport.abort()
+
+
+async def connect(
+    host: str, port: int, *, context: ssl.SSLContext | None, timeout_s: float
+) -> Wire:
+    """Open a connection, with TLS from the first byte where *context* is given.
+
+    All addresses of the name are tried, IPv6 and IPv4 by turns (RFC 8305).
+
+    Raises:
+        Trouble: No address answered in time, or no TLS came about.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(timeout_s):
+            _, wire = await loop.create_connection(
+                Wire,
+                host,
+                port,
+                ssl=context,
+                server_hostname=host if context is not None else None,
+                happy_eyeballs_delay=0.25,
+                interleave=1,
+            )
+            return wire
+    except TimeoutError:
+        raise Trouble("smarthost_unreachable", f"no connection within {timeout_s:g} s") from None
+    except (OSError, ssl.CertificateError) as error:
+        if context is not None:
+            raise tls_trouble(error) from None
+        raise Trouble("smarthost_unreachable", _words(error)) from None
+
+
+def tls_trouble(error: Exception) -> Trouble:
+    """Why a handshake failed, as Trouble."""
+    if isinstance(error, ssl.SSLCertVerificationError | ssl.CertificateError):
+        words = getattr(error, "verify_message", "") or str(error)
+        return Trouble("smarthost_certificate", words)
+    if isinstance(error, ssl.SSLError):
+        words = (error.reason or "TLS failed").replace("_", " ").lower()
+        return Trouble("smarthost_without_tls", f"no TLS came about: {words}")
+    return Trouble("smarthost_unreachable", _words(error))
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _host_of(name: object) -> str:
+    return str(name[0]) if isinstance(name, tuple) and name else ""
