@@ -58,11 +58,19 @@ class Operations:
         if delivery.state is DeliveryState.HELD:
             await self._release_held(delivery_id)
         elif delivery.state is DeliveryState.SETTLED:
-            await self._change(delivery_id, self._send_on("released"))
+            await self._send_stopped(delivery_id)
         else:
             raise NotAllowed(
                 "it is on its way already; 'retry' makes it due now, 'forward' sends it unchanged"
             )
+
+    async def _send_stopped(self, delivery_id: str) -> None:
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if delivery.disposition is Disposition.FORWARD:
+                raise NotAllowed("it was forwarded already; 'forward' sends it once more")
+            return self._send_on("released")(delivery, jobs)
+
+        await self._change(delivery_id, decide)
 
     async def _release_held(self, delivery_id: str) -> None:
         def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:

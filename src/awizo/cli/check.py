@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from rich.text import Text
 
-from awizo.allegro.client import AllegroClients
+from awizo.allegro.client import AllegroAccount, AllegroClients
+from awizo.allegro.senders import registered_senders, unregistered_senders
 from awizo.book import load_book
 from awizo.cli.common import ConfigOption, JsonOption, out, print_json, read_settings, run, utc_now
 from awizo.errors import AwizoError, SettingsError
@@ -15,6 +18,9 @@ from awizo.problems import described
 from awizo.settings import Settings
 from awizo.smarthost import Smarthosts
 from awizo.store import Stores, open_store
+
+
+SENDERS_LOOKED_AT = 500  # newest deliveries
 
 
 def command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -55,7 +61,7 @@ async def checks(config: Path | None) -> AsyncIterator[Line]:
 
     yield await _asked("rules", rules)
     for name in ("default", *settings.smarthosts):
-        yield await _asked(f"smarthost {name}", lambda name=name: _smarthost(settings, name))
+        yield await _asked(f"smarthost {name}", partial(_smarthost, settings, name))
     try:
         stores = await open_store(settings.store)
     except AwizoError as error:
@@ -70,8 +76,13 @@ async def checks(config: Path | None) -> AsyncIterator[Line]:
                     yield line
         finally:
             await clients.close()
+        fresh_since = utc_now() - timedelta(hours=settings.alerts.repeat_after_h)
         for alert in await stores.spool.alerts():
-            yield "alert", False, f"{alert['cause']}: {alert['text']}"
+            about = f" ({alert['account']})" if alert["account"] else ""
+            words = f"{alert['cause']}{about}: {alert['text']}"
+            if alert["last_at"] < fresh_since:
+                words += f" Last seen {alert['last_at']:%Y-%m-%d %H:%M}."
+            yield "alert", alert["last_at"] < fresh_since, words
     finally:
         await stores.close()
 
@@ -119,8 +130,9 @@ async def _account(
         )
         return
 
+    client = clients.account(account)
+
     async def me() -> str:
-        client = clients.account(account)
         seller = await client.me()
         wanted = settings.account(account).login
         if wanted and wanted != seller.login:
@@ -128,7 +140,10 @@ async def _account(
         count = await stores.orders.count(account)
         return f"connected as {seller.login}, {count} orders known"
 
-    yield await _asked(label, me)
+    connected = await _asked(label, me)
+    yield connected
+    if connected[1]:
+        yield await _asked(f"{label} senders", partial(_senders, settings, stores, client, account))
     status_mail = settings.policy.allegro_status_mail
     yield (
         f"{label} status mail",
@@ -140,3 +155,24 @@ async def _account(
             "it on; look there, then set policy.allegro_status_mail",
         }[status_mail],
     )
+
+
+async def _senders(settings: Settings, stores: Stores, client: AllegroAccount, account: str) -> str:
+    """Whether Allegro takes mail from the addresses that the shop sends as."""
+    used: dict[str, None] = {}
+    for route in settings.routes:
+        if account in route.accounts:
+            used.update(dict.fromkeys(a for a in (route.from_, *route.allowed_senders) if a))
+    async for stored in stores.spool.list(newest_first=True, limit=SENDERS_LOOKED_AT):
+        if account == stored.delivery.account:
+            used[stored.delivery.message.envelope.reverse_path] = None
+    addresses = [address for address in used if address and not address.startswith("@")]
+    unknown = await unregistered_senders(client, addresses)
+    known = ", ".join(sorted(await registered_senders(client)))
+    if unknown:
+        raise SettingsError(
+            f"Allegro takes no mail from {', '.join(unknown)}, only from {known}; "
+            + described("sender_unknown").next_step
+        )
+    seen = f"{len(addresses)} in use, all registered" if addresses else "none seen yet"
+    return f"{seen}; Allegro takes mail from {known or 'no address'}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 import json
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
@@ -33,8 +34,11 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+WIDE = 200  # columns where nobody's terminal sets them: into a file or a pipe
+
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+err = Console(highlight=False, width=None if sys.stderr.isatty() else WIDE, stderr=True)
 
 
 def utc_now() -> datetime:
@@ -72,6 +76,11 @@ def meant(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names) or 'none'}"
 
 
+def complain(words: str) -> None:
+    """One line on standard error, however wide the terminal is."""
+    err.print(f"awizo: {words}", markup=False, soft_wrap=True)
+
+
 def printable(text: str) -> str:
     """A mail's own words for a terminal: what could steer it is shown as ``·``."""
     return "".join(char if char.isprintable() or char == "\n" else "·" for char in text)
@@ -84,7 +93,7 @@ def plain_errors() -> Iterator[None]:
         yield
     except AwizoError as error:
         for line in str(error).splitlines() or [type(error).__name__]:
-            err.print(f"awizo: {line}", markup=False, soft_wrap=True)
+            complain(line)
         raise typer.Exit(1) from None
     except BrokenPipeError:
         raise typer.Exit(1) from None

@@ -16,7 +16,7 @@ from awizo.book import load_book
 from awizo.cli.common import (
     ConfigOption,
     JsonOption,
-    err,
+    complain,
     out,
     print_json,
     printable,
@@ -130,7 +130,7 @@ def command(
                     if as_json:
                         print_json({"file": str(file), "error": words})
                     else:
-                        err.print(f"awizo: {file}: {words}", markup=False)
+                        complain(f"{file}: {words}")
                     continue
                 if html_file is not None:
                     pages.append(as_html(explanation))

@@ -12,6 +12,7 @@ from awizo.allegro.client import AllegroClients
 from awizo.cli.common import (
     ConfigOption,
     JsonOption,
+    complain,
     err,
     meant,
     opened_store,
@@ -54,7 +55,7 @@ def sync(
                         if as_json:
                             print_json({"account": name, "error": words})
                         else:
-                            err.print(f"awizo: account {name}: {words}", markup=False)
+                            complain(f"account {name}: {words}")
                         continue
                     if as_json:
                         print_json(result)
@@ -118,10 +119,7 @@ def find(
                     print_json(order_shape(order))
                 return 0 if orders else 1
             if not orders:
-                err.print(
-                    "awizo: no such order in the index; 'awizo orders sync' reads what is new",
-                    markup=False,
-                )
+                complain("no such order in the index; 'awizo orders sync' reads what is new")
                 return 1
             table = Table(box=None, pad_edge=False)
             for heading in ("Order", "Account", "Bought", "Address", "Buyer", "Status", "Total"):

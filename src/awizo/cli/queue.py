@@ -14,7 +14,7 @@ from awizo.book import load_book
 from awizo.cli.common import (
     ConfigOption,
     JsonOption,
-    err,
+    complain,
     opened_store,
     out,
     print_json,
@@ -143,10 +143,10 @@ def _steer(
                     await wish(operations, one)
                 except NotFound:
                     failed = True
-                    err.print(f"awizo: {one}: no such delivery; see 'awizo queue list'")
+                    complain(f"{one}: no such delivery; see 'awizo queue list'")
                 except AwizoError as error:
                     failed = True
-                    err.print(f"awizo: {one}: {error}", markup=False)
+                    complain(f"{one}: {error}")
                 else:
                     out.print(f"{one} {word}", markup=False)
         return 1 if failed else 0

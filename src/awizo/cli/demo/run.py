@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from awizo.cli.common import JsonOption, err, out, print_json, run
+from awizo.cli.common import JsonOption, complain, err, out, print_json, run
 from awizo.cli.demo.mail import DemoMail
 from awizo.cli.demo.mails import demo_mails
 from awizo.cli.demo.outcomes import AtAllegro, Outcome, outcome_of
@@ -55,7 +55,7 @@ def command(
                     await asyncio.Event().wait()
         failed = any(not one.as_expected for one in outcomes)
         if failed:
-            err.print(f"awizo: the log is in {log_file}", markup=False, soft_wrap=True)
+            complain(f"the log is in {log_file}")
         else:
             await asyncio.to_thread(_remove, Path(folder))
         return 1 if failed else 0

@@ -17,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import SecretStr
+
 from awizo.allegro.client import AllegroClients
 from awizo.app import App
 from awizo.cli.common import utc_now
 from awizo.cli.demo.mail import DemoMail, DemoOrder
-from awizo.emulator.server import Emulator
+from awizo.emulator.server import CLIENT_ID, CLIENT_SECRET, Emulator
 from awizo.emulator.sink import CatchingSmarthost
 from awizo.model import DeliveryState
 from awizo.settings import Allegro, Intake, Panel, Policy, Settings, Smarthost, Store
@@ -78,7 +80,7 @@ def _hand_in(port: int, mail: DemoMail) -> None:
 async def staged(folder: Path) -> AsyncIterator[Stage]:
     """Start everything but the service, which waits for its orders; stop all in reverse."""
     async with AsyncExitStack() as stack:
-        emulator = Emulator()
+        emulator = Emulator(confirm_after_polls=None)
         allegro_url = await stack.enter_async_context(emulator.serving())
         smarthost = CatchingSmarthost()
         await smarthost.start()
@@ -98,8 +100,8 @@ def demo_settings(folder: Path, *, allegro_url: str, smarthost: CatchingSmarthos
         allegro=Allegro(
             api_url=allegro_url,
             auth_url=f"{allegro_url}/auth/oauth",
-            client_id="awizo-demo",
-            client_secret="awizo-demo",
+            client_id=CLIENT_ID,
+            client_secret=SecretStr(CLIENT_SECRET),
             waybill_delay_s=0,
             delivery_check_after_s=(),
         ),
@@ -116,8 +118,8 @@ async def connect(settings: Settings, emulator: Emulator) -> None:
     try:
         oauth = clients.oauth("default")
         code = await oauth.start_device_flow()
-        await emulator.confirm(code.user_code)
-        await clients.connect("default", await oauth.poll_device_token(code))
+        emulator.confirm(code.user_code)
+        await clients.connect("default", await oauth.wait_for_device_token(code))
     finally:
         await clients.close()
         await stores.close()
