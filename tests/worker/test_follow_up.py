@@ -174,7 +174,7 @@ def events(stored: StoredDelivery) -> Sequence[str]:
 
 
 class TestScan:
-    async def test_an_accepted_document_leaves_the_delivery_as_it_is(self, bench: Bench):
+    async def test_an_accepted_document_leaves_the_delivery_as_it_is(self, bench: Bench) -> None:
         delivery_id = await bench.settled(await a_scan_to_follow(bench))
         scan_says(bench, "ACCEPTED")
 
@@ -185,7 +185,7 @@ class TestScan:
         assert stored.history[-1].data["verdict"] == "accepted"
         assert not await bench.look()
 
-    async def test_a_rejected_document_reopens_the_delivery_and_alerts(self, bench: Bench):
+    async def test_a_rejected_document_reopens_the_delivery_and_alerts(self, bench: Bench) -> None:
         delivery_id = await bench.settled(await a_scan_to_follow(bench))
         bench.clock.forward(hours=5)
         scan_says(bench, "REJECTED")
@@ -202,7 +202,9 @@ class TestScan:
         (entry,) = await bench.stores.ledger.export()
         assert entry.state == "rejected"
 
-    async def test_a_rejected_document_whose_mail_has_left_only_marks_it(self, bench: Bench):
+    async def test_a_rejected_document_whose_mail_has_left_only_marks_it(
+        self, bench: Bench
+    ) -> None:
         delivery_id = await bench.settled(await a_scan_to_follow(bench), ending=FORWARDED)
         scan_says(bench, "REJECTED")
 
@@ -213,7 +215,7 @@ class TestScan:
         assert stored.delivery.problem == "document_rejected"
         assert await bench.desk.forwards(now=bench.clock()) == []
 
-    async def test_a_vanished_document_reopens_the_delivery(self, bench: Bench):
+    async def test_a_vanished_document_reopens_the_delivery(self, bench: Bench) -> None:
         delivery_id = await bench.settled(await a_scan_to_follow(bench))
         bench.allegro.invoices[ORDER].clear()
 
@@ -225,7 +227,7 @@ class TestScan:
 
     async def test_a_scan_without_a_verdict_is_followed_for_a_day_and_changes_nothing(
         self, bench: Bench
-    ):
+    ) -> None:
         delivery_id = await bench.settled(await a_scan_to_follow(bench))
 
         seen = await bench.looks()
@@ -235,7 +237,9 @@ class TestScan:
         assert stored.delivery.disposition is Disposition.STOP
         assert await bench.causes() == []
 
-    async def test_an_allegro_out_of_reach_puts_the_look_off_and_loses_nothing(self, bench: Bench):
+    async def test_an_allegro_out_of_reach_puts_the_look_off_and_loses_nothing(
+        self, bench: Bench
+    ) -> None:
         await bench.settled(await a_scan_to_follow(bench))
         bench.allegro.before = lambda request: httpx.ConnectError("no route")
         await bench.look()
@@ -248,7 +252,7 @@ class TestScan:
 
 
 class TestMail:
-    async def test_a_delivered_mail_is_looked_at_no_more(self, bench: Bench):
+    async def test_a_delivered_mail_is_looked_at_no_more(self, bench: Bench) -> None:
         delivery_id = await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
         bench.center.status = "DELIVERED"
 
@@ -258,7 +262,9 @@ class TestMail:
         assert stored.history[-1].data["status"] == "DELIVERED"
         assert (stored.delivery.problem, await bench.causes()) == (None, [])
 
-    async def test_a_blocked_mail_alerts_and_is_marked_as_judged_wrongly(self, bench: Bench):
+    async def test_a_blocked_mail_alerts_and_is_marked_as_judged_wrongly(
+        self, bench: Bench
+    ) -> None:
         delivery_id = await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
         bench.center.status = "BLOCKED"
 
@@ -271,7 +277,9 @@ class TestMail:
         assert "judged_wrongly" in stored.delivery.notes
         assert await bench.causes() == ["mail_blocked"]
 
-    async def test_a_mail_verified_without_end_is_looked_at_as_set_and_alerts(self, bench: Bench):
+    async def test_a_mail_verified_without_end_is_looked_at_as_set_and_alerts(
+        self, bench: Bench
+    ) -> None:
         delivery_id = await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
         bench.center.status = "VERIFYING"
 
@@ -280,7 +288,7 @@ class TestMail:
         assert (await bench.show(delivery_id)).delivery.problem == "mail_still_verifying"
         assert await bench.causes() == ["mail_still_verifying"]
 
-    async def test_a_mail_that_is_never_seen_proves_nothing(self, bench: Bench):
+    async def test_a_mail_that_is_never_seen_proves_nothing(self, bench: Bench) -> None:
         delivery_id = await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
 
         assert await bench.looks() == [60, 600, 3600, 21600]
@@ -289,7 +297,7 @@ class TestMail:
         assert stored.history[-1].data["status"] == "not_seen"
         assert (stored.delivery.problem, await bench.causes()) == (None, [])
 
-    async def test_a_look_that_comes_late_is_the_last_one(self, bench: Bench):
+    async def test_a_look_that_comes_late_is_the_last_one(self, bench: Bench) -> None:
         await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
         bench.center.status = "VERIFYING"
         bench.clock.forward(days=1)
@@ -299,7 +307,9 @@ class TestMail:
         assert not await bench.looks()
         assert await bench.causes() == ["mail_still_verifying"]
 
-    async def test_without_the_messaging_permission_it_ends_with_one_alert(self, bench: Bench):
+    async def test_without_the_messaging_permission_it_ends_with_one_alert(
+        self, bench: Bench
+    ) -> None:
         delivery_id = await bench.settled(a_mail_to_follow(bench), ending=FORWARDED)
         bench.allegro.before = lambda request: (
             refusal(403, "AccessDenied") if "/messaging/" in request.url.path else None
@@ -311,7 +321,7 @@ class TestMail:
         assert await bench.causes() == ["access_denied"]
 
 
-async def test_a_kind_of_follow_up_nobody_knows_ends(bench: Bench):
+async def test_a_kind_of_follow_up_nobody_knows_ends(bench: Bench) -> None:
     later = FollowUp("f1", "", "default", "of_a_later_version", bench.clock())
     delivery_id = await bench.settled(later)
 

@@ -19,7 +19,6 @@ from awizo.settings import Settings
 from awizo.smarthost import Smarthosts
 from awizo.store import Stores, open_store
 
-
 SENDERS_LOOKED_AT = 500  # newest deliveries
 
 
