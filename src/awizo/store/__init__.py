@@ -70,8 +70,17 @@ async def open_database(settings: Store) -> Database:
     return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
 
 
-async def open_store(settings: Store, *, now: Callable[[], datetime] = utc_now) -> Stores:
+async def open_store(
+    settings: Store,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    forget_secrets: bool = False,
+) -> Stores:
     """Open the store and see that the key fits it.
+
+    Args:
+        forget_secrets: Drop all tokens first, because their key is lost for good; every account
+            must be connected again then.
 
     Raises:
         SettingsError: URL or key file cannot be used; says what to set.
@@ -85,6 +94,8 @@ async def open_store(settings: Store, *, now: Callable[[], datetime] = utc_now) 
         else:
             key = KeyFile(settings.key_file, make=False)
         accounts = DatabaseAccounts(database, key)
+        if forget_secrets:
+            await accounts.forget_secrets()
         await accounts.check_key()
         return Stores(
             database=database,
