@@ -24,6 +24,7 @@ from awizo.smarthost.wire import Trouble
 
 NOT_THIS_MECHANISM = 504  # RFC 4954 section 4
 GO_ON = 334
+TELLTALE_CHARS = 24  # so much of a secret in a reply, and the reply is not passed on
 
 Say = Callable[[str], Awaitable[Reply]]
 Token = Callable[[bool], Awaitable[str]]
@@ -58,6 +59,7 @@ async def log_in(say: Say, smarthost: Smarthost, offered: str, token: Token) -> 
         raise Trouble("smarthost_auth_failed", f"the server offers {offers[:120]}")
     user = smarthost.username or ""
     password = smarthost.password.get_secret_value() if smarthost.password else ""
+    told = [password, _coded(password), _coded(f"\0{user}\0{password}")]
     for name in names:
         match name:
             case "PLAIN":
@@ -67,15 +69,20 @@ async def log_in(say: Say, smarthost: Smarthost, offered: str, token: Token) -> 
             case "CRAM-MD5":
                 reply = await _cram_md5(say, user, password)
             case _:
-                reply = await _xoauth2(say, user, await token(False))
+                told.append(await token(False))
+                reply = await _xoauth2(say, user, told[-1])
                 if reply.code == 535:  # what was kept may have been withdrawn meanwhile
-                    reply = await _xoauth2(say, user, await token(True))
+                    told.append(await token(True))
+                    reply = await _xoauth2(say, user, told[-1])
         if reply.positive:
             return name
         if reply.code != NOT_THIS_MECHANISM:
             break
     error = error_of(reply, "auth")
-    raise Trouble(error.code, error.reply, status=error.status)
+    said = error.reply
+    if any(secret and secret[:TELLTALE_CHARS] in said for secret in told):
+        said = f"{reply.code} (the reply repeats the secret)"  # and replies go to the log
+    raise Trouble(error.code, said, status=error.status)
 
 
 async def _login(say: Say, user: str, password: str) -> Reply:

@@ -43,7 +43,6 @@ class Connection:
 
     Attributes:
         extensions: Keywords of the EHLO reply with their parameters.
-        reused: A mail went over it before: it may have gone stale meanwhile.
         in_doubt: What happened in place of a reply to the final dot.
     """
 
@@ -52,7 +51,6 @@ class Connection:
         self.smarthost = smarthost
         self.extensions: dict[str, str] = {}
         self.mechanism: str | None = None
-        self.reused = False
         self.in_doubt = ""
 
     @property
@@ -113,9 +111,12 @@ class Connection:
 
 
 async def open_connection(
-    smarthost: Smarthost, identity: Identity, context: ssl.SSLContext, token: Token
+    smarthost: Smarthost, identity: Identity, context: ssl.SSLContext | None, token: Token
 ) -> Connection:
     """Connect, greet, turn to TLS, log in, as the settings ask.
+
+    Args:
+        context: For TLS; ``None`` where the settings ask for none.
 
     Raises:
         Trouble: It did not come about; ``code`` says why. ``loop``: it is ourselves.
@@ -130,6 +131,7 @@ async def open_connection(
     try:
         await _introduce(connection, identity)
         if smarthost.tls == "starttls":
+            assert context is not None
             await _start_tls(connection, identity, context)
         if smarthost.username is not None:
             _refuse_to_tell(connection)

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from awizo.errors import Deferral, SettingsError
+from awizo.errors import Deferral, PermanentFailure, SettingsError
 from awizo.model import Recipient
 from awizo.settings import Smarthost
 from awizo.smarthost.breaker import Breaker
@@ -59,7 +59,7 @@ class Host:
         self._now = now
         self._tokens = AccessTokens(smarthost, name=name, now=now)
         try:
-            self._context = tls_context(smarthost)
+            self._context = tls_context(smarthost) if smarthost.tls != "none" else None
         except OSError as error:
             raise SettingsError(
                 f"smarthost {name}: tls_ca_file {smarthost.tls_ca_file}: "
@@ -93,33 +93,43 @@ class Host:
 
     async def _send(self, mail: Mail, recipients: Sequence[Recipient]) -> Results:
         began_at = self._now()
-        connection = self._take_idle()
-        try:
+        kept = self._take_idle()
+        if kept is not None:
             try:
-                if connection is None:
-                    connection = await self.open()
-                results = await transact(connection, mail, recipients)
+                return await self._use(kept, mail, recipients, began_at)
             except Trouble as trouble:
-                if connection is None or not connection.reused:
-                    raise
                 log.info("stale_connection_replaced", smarthost=self.name, code=trouble.code)
-                connection.abort()
-                connection = None
-                connection = await self.open()
-                results = await transact(connection, mail, recipients)
+            except CannotTake as refusal:
+                # "Not now" may mean this connection only: many hops take so many mails over one.
+                if not isinstance(refusal.error, Deferral):
+                    raise
+        try:
+            return await self._use(await self.open(), mail, recipients, began_at)
         except Trouble as trouble:
-            if connection is not None:
-                connection.abort()
+            if trouble.code == "loop":
+                raise CannotTake(PermanentFailure("loop", trouble.reply)) from None
             self._failed(trouble.code, trouble.reply, began_at)
             raise HostTrouble(trouble.code, trouble.reply, status=trouble.status) from None
-        except CannotTake:
-            assert connection is not None
+
+    async def _use(
+        self,
+        connection: Connection,
+        mail: Mail,
+        recipients: Sequence[Recipient],
+        began_at: datetime,
+    ) -> Results:
+        """One transaction; the connection is kept, or ended, whatever becomes of it."""
+        try:
+            results = await transact(connection, mail, recipients)
+        except CannotTake as refusal:
             self._went_well()
-            self._give_back(connection)
+            if isinstance(refusal.error, Deferral):
+                self._end(connection)
+            else:
+                self._give_back(connection)
             raise
         except BaseException:
-            if connection is not None:
-                connection.abort()
+            connection.abort()
             raise
         if connection.in_doubt:
             self._failed("smarthost_in_doubt", connection.in_doubt, began_at)
@@ -173,7 +183,6 @@ class Host:
             connection, timer = self._idle.pop()
             timer.cancel()
             if connection.wire.quiet:
-                connection.reused = True
                 return connection
             connection.abort()
         return None

@@ -251,6 +251,8 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
         if stuffing.sha256 != mail.message.sha256:
             raise PermanentFailure("content_damaged", "its digest is another one now")
         final_dot = stuffing.end()
+        # The dot must not wait behind content: what breaks while it waits would be in doubt.
+        await wire.flush(timeout_s)
         if not wire.quiet:
             raise Trouble("smarthost_unreachable", "it spoke, or hung up, within the mail")
     except Trouble as trouble:

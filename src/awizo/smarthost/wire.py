@@ -163,6 +163,16 @@ class Wire(asyncio.Protocol):
         finally:
             self._writable = None
 
+    async def flush(self, timeout_s: float) -> None:
+        """Wait until nothing is left to be handed to the operating system."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        self._transport.set_write_buffer_limits(high=0)
+        try:
+            await self.drain(timeout_s)
+        finally:
+            self._transport.set_write_buffer_limits()
+
     # -- TLS -----------------------------------------------------------------------------------
 
     async def start_tls(self, context: ssl.SSLContext, host: str, timeout_s: float) -> None:

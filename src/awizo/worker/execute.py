@@ -51,6 +51,8 @@ TROUBLE_AT_SMARTHOST = frozenset(
         "smarthost_auth_failed",
         "smarthost_without_tls",
         "smarthost_certificate",
+        "smarthost_protocol",
+        "smarthost_unknown",
     }
 )
 ACCOUNT_TROUBLE = frozenset({"account_paused", "invalid_grant"})

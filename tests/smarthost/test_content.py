@@ -1,0 +1,159 @@
+"""What goes over the wire is the content, and nothing in it ends the mail early."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from awizo.errors import PermanentFailure
+from awizo.smarthost.content import Content, Facts, Stuffing
+from support.peers import LENIENT_END, STRICT_END
+
+SAFE = [b"a", b".", b"..", b"\r\n", b"\r\n.", b"\r\n.\r\n", b"\r\n..\r\n", b"\0", b"\xc5\xbc", b" "]
+ODD = [*SAFE, b"\r", b"\n", b"\n.\r\n", b"\r.\r", b"\0.", b"\r\n\0.\0\r\n", b"\r\n\0\0"]
+
+
+def wire_of(content: bytes, cuts: list[int] | None = None) -> tuple[bytes, str]:
+    stuffing = Stuffing()
+    wire = b""
+    start = 0
+    for cut in [*sorted(cuts or []), len(content)]:
+        wire += stuffing.feed(content[start:cut])
+        start = max(start, cut)
+    wire += stuffing.end()
+    return wire, stuffing.sha256
+
+
+def unstuffed(wire: bytes) -> bytes:
+    """As a strict reader of RFC 5321 section 4.5.2 takes it, line by line."""
+    lines = wire.split(b"\r\n")
+    assert lines[-2:] == [b".", b""]
+    return b"".join(line.removeprefix(b".") + b"\r\n" for line in lines[:-2])
+
+
+@given(st.lists(st.sampled_from(SAFE)), st.lists(st.integers(0, 60), max_size=8))
+@example([b".", b"\r\n", b"."], [1, 2])
+@example([], [])
+def test_a_strict_reader_gets_back_what_was_sent_however_it_was_cut(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    content = b"".join(parts)
+    try:
+        wire, digest = wire_of(content, [min(cut, len(content)) for cut in cuts])
+    except PermanentFailure as error:
+        assert error.code == "content_unsafe"
+        assert b"\0" in content
+        return
+
+    complete = content if not content or content.endswith(b"\r\n") else content + b"\r\n"
+    assert unstuffed(wire) == complete
+    assert digest == hashlib.sha256(content).hexdigest()
+
+
+@given(st.lists(st.sampled_from(ODD)), st.lists(st.integers(0, 60), max_size=8))
+@example([b"a", b"\r\n\0", b"\0.", b"\0\r\n", b"RCPT"], [4, 5, 6])
+@example([b"\0.\r\n"], [1, 2, 3])
+@example([b"\0."], [])
+@example([b"a\r\n\0."], [4])
+def test_no_reader_however_lenient_sees_an_end_before_the_end(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    content = b"".join(parts)
+    try:
+        wire, _ = wire_of(content, [min(cut, len(content)) for cut in cuts])
+    except PermanentFailure as error:
+        assert error.code == "content_unsafe"
+        return
+    behind_data = b"DATA\r\n" + wire
+    for end in (LENIENT_END, STRICT_END):
+        found = end.search(behind_data)
+        assert found is not None
+        assert found.end() == len(behind_data)
+
+
+@given(st.lists(st.sampled_from(ODD)), st.lists(st.integers(0, 60), max_size=8))
+def test_what_is_refused_does_not_depend_on_where_it_was_cut(
+    parts: list[bytes], cuts: list[int]
+) -> None:
+    content = b"".join(parts)
+
+    def outcome(at: list[int]) -> tuple[bytes, str] | str:
+        try:
+            return wire_of(content, at)
+        except PermanentFailure as error:
+            return error.code
+
+    assert outcome([min(cut, len(content)) for cut in cuts]) == outcome([])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a\nb\r\n",
+        b"a\rb\r\n",
+        b"a\r",
+        b"a\r\r\n",
+        b"a\n.\r\nRCPT TO:<x@y>\r\n",
+        b"a\r\n\0.\r\nRCPT\r\n",
+        b"\0.\r\n",
+        b"a\r\n\0\0.\0\r\n",
+        b"a\r\n\0.",
+    ],
+)
+def test_bytes_that_could_end_a_mail_early_are_refused(content: bytes) -> None:
+    with pytest.raises(PermanentFailure, match="content_unsafe"):
+        wire_of(content)
+
+
+@pytest.mark.parametrize("content", [b"\0\r\n", b"a\0.\r\n", b"\0.x\r\n", b".\0\r\n", b"\0..\r\n"])
+def test_nul_bytes_that_end_nothing_pass_unchanged(content: bytes) -> None:
+    assert unstuffed(wire_of(content)[0]) == content
+
+
+def test_a_last_line_without_an_end_gets_one_and_the_digest_stays_that_of_the_content() -> None:
+    wire, digest = wire_of(b"a\r\nb")
+
+    assert wire == b"a\r\nb\r\n.\r\n"
+    assert digest == hashlib.sha256(b"a\r\nb").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        (b"Subject: x\r\n\r\nabc\r\n", Facts(eight_bit=False, eight_bit_header=False)),
+        ("Subject: x\r\n\r\nż\r\n".encode(), Facts(eight_bit=True, eight_bit_header=False)),
+        ("Subject: ż\r\n\r\nx\r\n".encode(), Facts(eight_bit=True, eight_bit_header=True)),
+        ("\r\nż\r\n".encode(), Facts(eight_bit=True, eight_bit_header=False)),
+        ("Subject: ż".encode(), Facts(eight_bit=True, eight_bit_header=True)),
+        (b"", Facts(eight_bit=False, eight_bit_header=False)),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+async def test_what_a_mail_needs_is_seen_wherever_it_is_cut(
+    content: bytes, facts: Facts, size: int
+) -> None:
+    async def read() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), size):
+            yield content[start : start + size]
+
+    assert await Content(read, len(content)).facts() == facts
+
+
+async def test_a_small_content_is_read_once_and_a_large_one_is_not_kept() -> None:
+    reads = 0
+
+    async def read() -> AsyncIterator[bytes]:
+        nonlocal reads
+        reads += 1
+        yield b"abc\r\n"
+
+    small, large = Content(read, 5), Content(read, 50_000_000)
+    for content in (small, large):
+        await content.facts()
+        assert [chunk async for chunk in content.chunks()] == [b"abc\r\n"]
+
+    assert reads == 1 + 2
