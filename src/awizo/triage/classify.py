@@ -27,18 +27,27 @@ from awizo.model import (
     Verdict,
 )
 from awizo.triage.calibration import PRIORS, calibrated, probabilities
+from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
 from awizo.triage.structure import Shape, Unit, shape_of, units_of
 
 REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
 SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
 DOCUMENT_SURE_AT = 0.6
+BAD_NEWS_FROM = 3.9  # a person's words that make the state of the order a side remark
+BESIDE_BAD_NEWS = 0.65
+FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
 
 PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
 NEVER_STOPPED = PERSONAL | {Kind.OTHER}
 DOCUMENT_KINDS = frozenset({Kind.INVOICE, Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
+
+# What a mail may say of the order's state in passing, on the way to its point.
+STATES = frozenset(
+    {Kind.PAYMENT_RECEIVED, Kind.ORDER_PROCESSING, Kind.ORDER_SENT, Kind.PARCEL_STATUS}
+)
 
 # Of two steps of one parcel the mail is about one; the other is only mentioned.
 ONE_OF = frozenset({Kind.ORDER_PROCESSING, Kind.ORDER_SENT, Kind.PARCEL_STATUS})
@@ -154,7 +163,15 @@ def _ask_rules(
         for kind, weight in sender.kinds:
             tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
     decided: tuple[str, Kind] | None = None
-    hits = rules.holding([unit.folded for unit in units], [unit.place for unit in units])
+    subject, body = (
+        " ".join([unit.folded for unit in units if unit.place == place])
+        for place in ("subject", "body")
+    )
+    hits = rules.holding(
+        [unit.folded for unit in units],
+        [unit.place for unit in units],
+        languages_of(subject, body),
+    )
     for hit in hits:
         rule, unit = hit.rule, units[hit.unit]
         if rule.sender is not None and rule.sender not in senders:
@@ -163,7 +180,7 @@ def _ask_rules(
         start, end = rules.span(rule, unit.folded)
         words = unit.words(start, end)
         for kind, weight in rule.kinds:
-            effective = weight * unit.factor if weight > 0 else weight
+            effective = weight if weight <= 0 else weight * _share_of(unit, kind)
             tally.say(kind, hit.unit, effective)
             tally.evidence.append(Evidence(rule.id, unit.place, words, round(effective, 2), kind))
         if not rule.kinds:
@@ -176,17 +193,35 @@ def _ask_rules(
     return decided
 
 
+def _share_of(unit: Unit, kind: Kind) -> float:
+    """How much a sentence counts for a kind, by its place.
+
+    What a person has to say may stand at the end; advertising at the end of a mail about an
+    order makes no newsletter of it.
+    """
+    if unit.place != "body":
+        return unit.factor
+    if kind in PERSONAL:
+        return 1.0
+    return unit.factor**3 if kind is Kind.OTHER else unit.factor
+
+
 def _scores(
     tally: _Tally, facts: Sequence[DocumentFacts], references: References
 ) -> dict[Kind, float]:
     """Add words and structure; words about a document count for the form it comes in."""
     words = {kind: tally.words_for(kind) for kind in Kind}
+    if max(words[kind] for kind in PERSONAL) >= BAD_NEWS_FROM:
+        for kind in STATES:
+            words[kind] *= BESIDE_BAD_NEWS
     about_document = max(words[kind] for kind in DOCUMENT_KINDS)
     sales = [f for f in facts if f.is_sales_document and f.confidence >= DOCUMENT_SURE_AT]
     unread = [f for f in facts if f.kind is DocumentKind.UNKNOWN and _may_be_document(f)]
     proforma = any(f.kind in (DocumentKind.PROFORMA, DocumentKind.OFFER) for f in facts)
     if proforma and not sales:
         tally.flags.add("awaiting_payment")
+    if any(f.kind is DocumentKind.CORRECTION for f in sales):  # comes of a return: it may say so
+        words[Kind.FULFILMENT_CORRESPONDENCE] *= 0.5
     links = {link.kind for link in references.document_links}
     if sales:
         for kind in DOCUMENT_KINDS:
@@ -229,7 +264,11 @@ def _weigh_free_text(
 ) -> None:
     """A text that states none of the known facts was most likely written by a person."""
     said = max(tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind)
-    if said < 2.0 and not shape.marked_automatic and len(message.new_text.split()) >= 8:
+    if (
+        said < 2.0
+        and not shape.marked_automatic
+        and len(message.new_text.split()) >= FREE_TEXT_FROM
+    ):
         words = " ".join(message.new_text.split()[:8])
         evidence = Evidence(
             "structure.free-text", "body", words, 1.5, Kind.FULFILMENT_CORRESPONDENCE

@@ -114,6 +114,8 @@ PATH_RECEIPT = re2.compile(
     r"(?:^|[/_.=?&-])(?:e-?)?(?:paragon\w{0,2}|receipts?|uctenk\w|nyugta\w?|kassenbon|bon|quittung|"
     r"fiscal-?check|cheque?|check)(?:[/_.=?&-]|$|\d)"
 )
+HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
+HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|e-?bon\.")
 PROFORMA = re2.compile(
     r"pro-?\s?form|zalohov|preddavk|predfaktur|dijbeker|elolegbeker|рахунок на оплату|проформ|"
     r"/quotes?/|angebot|oferta|ponuka|nabidk|arajanlat"
@@ -147,7 +149,13 @@ OTHER_PATH = re2.compile(
 )
 SPECIFIC = re.compile(r"\d|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 SLUG = re.compile(r"(?:[a-z]{2,}-){3,}[a-z]{2,}")
-BEFORE_CHARS = 160
+BEFORE_CHARS = 320
+SHORT_LEAD = 48  # characters of "Download the PDF here:"
+LEAD_WORD = re2.compile(
+    r"pobierz|pobrac|podglad|otworz|zobacz|link|adres|stron|stahn|zobraz|otevr|otvor|odkaz|stiahn|"
+    r"letolt|megnyit|megtekint|itt\b|download|view|open|preview|here|herunterlad|ansehen|anzeig|"
+    r"offnen|abruf|hier|завантаж|перегля|відкри|посилан|pdf"
+)
 REDIRECTS = re.compile(
     r"click|redirect|link|track|/c/|/ls/|/wf/|/r/|/l/|/e/|mailing|sendgrid|mandrill"
 )
@@ -215,8 +223,8 @@ def _kind_of(link: Link, text: str, folded: str, subject: _Words, hosts: Hosts) 
         return None
     redirects = bool(REDIRECTS.search(host + address))
     in_path = _Words(
-        invoice=PATH_INVOICE.search(address) is not None,
-        receipt=PATH_RECEIPT.search(address) is not None,
+        invoice=(PATH_INVOICE.search(address) or HOST_INVOICE.search(host)) is not None,
+        receipt=(PATH_RECEIPT.search(address) or HOST_RECEIPT.search(host)) is not None,
         proforma=False,
     )
     if OTHER_PATH.search(address) and not (said.document and redirects):
@@ -284,16 +292,36 @@ def _place(link: Link, text: str) -> int:
 
 
 def _before(link: Link, text: str, folded: str) -> _Words:
-    """Words of the sentence that leads up to the link."""
+    """Words of the sentence that leads up to the link.
+
+    "Download PDF:" says nothing of its own; the sentence before it says what is downloaded.
+    """
     place = _place(link, text)
     if place < 0:
         return _Words(False, False, False)
     before = folded[max(0, place - BEFORE_CHARS) : place].rstrip()
-    # An address before this one, or a paragraph, ends the sentence.
+    lead = _last_sentence(before)
+    if len(lead) <= SHORT_LEAD and LEAD_WORD.search(lead) and not OTHER_LABEL.search(lead):
+        earlier = before[: len(before) - len(lead)].rstrip()
+        for _ in range(4):
+            if _words(lead).document:
+                break
+            last = _last_sentence(earlier)
+            lead = f"{last} {lead}"
+            earlier = earlier[: len(earlier) - len(last)].rstrip()
+            if not last.startswith("http") and len(last) > SHORT_LEAD:
+                break
+    return _words(lead)
+
+
+def _last_sentence(before: str) -> str:
+    """What stands behind the last address, paragraph or full stop."""
+    before = before.rstrip()
     cut = max(before.rfind("\n\n"), before.rfind("http"), before.rfind(". "), before.rfind("! "))
-    if cut >= 0 and len(before) - cut > 4:
-        before = before[cut + 2 :]
-    return _words(before)
+    if before.startswith("http", cut):
+        blank = re.search(r"\s", before[cut:])
+        return before[cut + blank.start() :] if blank else before[cut:]
+    return before[cut + 2 :] if cut >= 0 and len(before) - cut > 4 else before
 
 
 def _number_of(link: Link, text: str, folded: str) -> str | None:

@@ -224,7 +224,7 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
         r"відписатис[яь]|скасувати підписку",
     ),
     "invoices_on_request": (
-        r"\bfaktur\w+ (?:vat )?(?:wystawia\w+|wystawimy|wystawiane"
+        r"\bfaktur\w+ (?:vat )?(?:sa )?(?:wystawia\w+|wystawimy|wystawiane"
         r"|przesylamy) (?:\w+ ){0,2}na (?:zyczeni|prosb|zadani)",
         r"\bfaktur\w+ .{0,30}(?:mozna|mozesz) (?:pobrac|znalezc) (?:w|na) (?:histori|kon|panelu)",
         r"\bfaktur\w+ (?:\w+ ){0,3}na (?:vyzadani|pozadani|vyziadanie|poziadanie)",
@@ -234,6 +234,13 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
         r"рахун\w+ (?:\w+ ){0,3}на (?:запит|вимогу|прохання)",
     ),
     "self_praise": (
+        r"\b[345](?:[.,]\d{1,2})? ?(?:/|z|ze|out of|von|з|из|na|on) ?5\b"
+        r"|\b[345][.,]\d{1,2} ?(?:csillag|gwiazd|stars?|sterne|hvezd|hviezd|зір)",
+        r"klienci (?:\w+ )?(?:oceniaja|polecaja) nas|kunden (?:bewerten|empfehlen) uns"
+        r"|customers (?:rate|love|recommend) us|vasarloink ertekeles|нас оцінили"
+        r"|zakaznici (?:nas )?(?:hodnoti|hodnotia)",
+        r"\b\d{2,3} ?% (?:\w+ )?(?:zakaz|kund|klient|vasarlo|kupuj|customers|покупц|клієнт)"
+        r"|^(?:dekujeme|dakujeme) za (?:\w+ )?(?:hodnoceni|hodnotenie)",
         r"\bsuper sprzedawc|\b\d{2}(?:[.,]\d{1,2})? ?% (?:\w+ ){0,2}(?:pozytywn|polec|zadowol)",
         r"\b(?:tysi\w+|\d{3,}|\d+ tys\.?) (?:\w+ ){0,2}(?:pozytywn\w+ )?(?:ocen|opini"
         r"|komentarz|zadowolonych)",
@@ -274,6 +281,91 @@ FOOTERS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+# What a shop says of all its parcels and invoices. Such a sentence may name what would be news
+# in another one ("Parcels are sent on working days"), so ``NEWS`` is not asked about it.
+SHOP_RULES: Mapping[str, tuple[str, ...]] = {
+    "pl": (
+        r"^(?:wszystkie )?zamowienia (?:zlozone|oplacone|zaksiegowane)\b.{0,60}"
+        r"(?:wysylamy|nadajemy|realizujemy|wychodza|wyslemy)",
+        r"^(?:paczki|przesylki|zamowienia) (?:nadajemy|wysylamy|realizujemy|wychodza)\b.{0,60}"
+        r"(?:dni|dnia|godz|\d{1,2}[:.]\d{2})",
+        r"^nie odbierasz (?:paczki )?w terminie",
+        r"\b(?:status|stan|przebieg|historie?) .{0,30}(?:mozesz|mozna) .{0,20}(?:sprawdz|sledz)",
+        r"^(?:twoj )?(?:paragon|dowod zakupu|faktur)\w*(?: (?:lub|albo|i) \w+)?"
+        r"(?: \w+){0,2} (?:znajd\w+|jest|dolacz\w+)(?: sie)? (?:w|do) (?:paczce|paczki|przesylce"
+        r"|przesylki|kazdej)",
+        r"sprawdz\w* (?:\w+ ){0,2}(?:zawartosc|stan|przesylk|paczk)\w*.{0,40}"
+        r"(?:przy|w obecnosci) kurier",
+        r"\bprotokol\w* szkody",
+        r"^(?:standardowy |przewidywany )?czas (?:realizacji|dostawy|wysylki)\b.{0,30}"
+        r"(?:wynosi|to|:)",
+        r"^(?:reklamacj\w+|zwrot\w*)(?: (?:i|oraz) \w+)? (?:przyjmujemy"
+        r"|prosimy (?:kierowac|zglaszac)|mozna zglaszac|zglaszaj\w*|rozpatrujemy)",
+        r"\b(?:30|60|90|100) dni na (?:zwrot|wymian)",
+        r"^(?:zapisz sie|dolacz) (?:do|na) (?:\w+ )?(?:newsletter|klub|list)",
+        r"^(?:infolinia|biuro obslugi|obsluga klienta|pracujemy|jestesmy czynni)\b.{0,40}"
+        r"(?:\d{1,2}[:.]\d{2}|\d ?- ?\d)",
+        r"^(?:w tym (?:tygodniu|miesiacu) )?polecamy\b",
+        r"^nie przegap (?:nowosci|promocji|okazji|ofert)|^odbierz (?:\w+ )?(?:rabat|znizk)",
+        r"^chcesz (?:wiedziec, gdzie|sledzic)\b.{0,30}(?:paczk|przesylk)",
+        r"^(?:zapraszamy|do zobaczenia) ponownie\b",
+        r"\bfaktur\w+ (?:\w+ )?(?:znajdziesz|pobierzesz) (?:w|na) (?:\w+ )?(?:histori|panelu|kon)",
+    ),
+    "cs sk": (
+        r"^(?:vsechny |vsetky )?(?:objednavky|zasilky|zasielky|baliky)\b.{0,40}"
+        r"(?:odesilame|odosielame|expedujeme|posielame|posilame)\b",
+        r"^stav objednavky (?:muzete|mozete|lze|mozno)",
+        r"^(?:faktur\w+|doklad\w*|uctenk\w+|blocek)\b.{0,30}(?:najdete|najdes) (?:v|ve|vo) "
+        r"(?:baliku|zasilce|zasielke|uctu|ucte|historii)",
+        r"^(?:reklamac\w+|vraceni)\b.{0,20}(?:prijimame|prijimame|vyrizujeme|vybavujeme)",
+        r"^(?:prihlaste|prihlas) (?:se|sa|si) (?:k|na)? ?(?:odber|newsletter)",
+        r"^(?:zakaznicka (?:linka|podpora)|infolinka|zakaznicky servis)\b",
+        r"\b(?:30|60|90|100) (?:dnu|dni) na (?:vraceni|vratenie)",
+        r"^(?:odebirejte|odoberajte|sledujte|nezmeskejte|nezmeskajte) (?:\w+ )?"
+        r"(?:novinky|newsletter|akc)",
+        r"^(?:tento tyden|tento tyzden|tipy na|mohlo by se|mohlo by sa)\b",
+        r"^(?:chcete sledovat|kde je moj|kde je muj|sledovani zasilky|sledovanie zasielky)\b",
+    ),
+    "hu": (
+        r"^a(?:z)? .{0,30}\b(?:leadott|beerkezett) rendeleseket\b",
+        r"^(?:a )?rendelese? allapotat .{0,30}(?:ellenor|kovet|megtekint)",
+        r"^(?:ugyfelszolgalat|iratkozzon fel|iratkozz fel)\b",
+        r"^a szamla(?:t)? (?:a csomagban|a fiokjaban)",
+        r"^(?:ne maradjon le|ajanlatunk|eheti ajanlat|hirlevel)",
+    ),
+    "en": (
+        r"^(?:all )?orders (?:placed|paid|received) .{0,30}"
+        r"(?:are|will be) (?:shipped|sent|dispatched)",
+        r"^(?:parcels|orders) are (?:shipped|sent|dispatched) (?:on|every|within)",
+        r"^you can (?:check|track|follow|see) (?:the status|your orders?)\b.{0,40}account",
+        r"^(?:you (?:can|will) find )?(?:the|your) (?:invoice|receipt)\b.{0,30}"
+        r"(?:order history|in the (?:parcel|box)|your account)",
+        r"^you (?:can|will) find (?:the|your) (?:invoice|receipt) in\b",
+        r"check the (?:parcel|package|contents) .{0,30}(?:presence|front) of the courier",
+        r"^(?:sign up|subscribe|join) (?:for |to )?(?:our )?(?:newsletter|mailing list)",
+        r"^(?:don't miss|this week we recommend|you may also like|follow our)\b",
+        r"^(?:want to|where to) (?:track|follow) (?:your|the) (?:parcel|package)",
+        r"^(?:our )?(?:customer service|helpline|office) (?:is )?(?:open|available)\b",
+        r"\b(?:30|60|90|100) days? (?:to|for) return",
+    ),
+    "de": (
+        r"^(?:alle )?bestellungen (?:bis|vor) .{0,40}(?:versand|verschick|versend)\w*",
+        r"^den status (?:ihrer|deiner) bestellung .{0,40}(?:konto|einsehen|prufen)",
+        r"^(?:die|ihre) rechnung finden sie (?:in|im)\b",
+        r"^(?:unser )?kundenservice (?:ist|erreich)",
+        r"^(?:melden sie sich|abonnieren sie)\b.{0,30}newsletter",
+        r"\b(?:30|60|90|100) tage (?:ruckgabe|widerruf)",
+        r"^(?:newsletter abonnieren|verpassen sie|diese woche empfehlen|jetzt zum newsletter)\b",
+    ),
+    "uk": (
+        r"^(?:усі |всі )?замовлення,? (?:оформлені|оплачені)\b.{0,40}(?:відправля|надсила)",
+        r"^(?:статус|стан) замовлення (?:можна|можете) ",
+        r"^(?:підпишіться|підписуйтесь|підпишись) на (?:\w+ )?(?:розсилку|новини|знижки)",
+        r"^(?:не пропустіть|цього тижня радимо)",
+        r"^(?:служба підтримки|гаряча лінія)\b?",
+    ),
+}
+
 # A line made of nothing but names of networks and what separates them.
 SOCIAL_NAMES = (
     r"^(?:(?:facebook|fb|instagram|insta|youtube|tiktok|tik tok|twitter|x|linkedin|pinterest"
@@ -282,6 +374,9 @@ SOCIAL_NAMES = (
     r"|(?:https?://)?[^\s/]{3,60}\.(?:pl|cz|sk|hu|eu|com|de|ua|net|shop))"
     r"[\s|•·,/-]*){1,10}$"
 )
+
+# A bar of links: short pieces without figures between separators.
+LINK_BAR = r"^(?:[^|•·\d?!\n]{2,40}[|•·]){2,}[^|•·\d?!\n]{2,40}[|•·]?$"
 
 # What keeps a line from being taken for boilerplate: a question, money, a long number, a
 # document or code in hand, a parcel on its way.
@@ -318,7 +413,8 @@ WHO_OR_WHEN = compiled(HAS_WHO_OR_WHEN)
 DIVIDER = compiled(flat(DIVIDERS))
 SIGN_OFF = compiled(rf"^(?:{flat(SIGN_OFFS)})")
 DEVICE = compiled("|".join(DEVICES))
-FOOTER = compiled(flat({**FOOTERS, "social_names": (SOCIAL_NAMES,)}))
+SHOP_RULE = compiled(flat(SHOP_RULES))
+FOOTER = compiled(flat({**FOOTERS, **SHOP_RULES, "bars": (SOCIAL_NAMES, LINK_BAR)}))
 NEWS_OF_ITS_OWN = compiled(NEWS)
 BLOCK_FIELDS = tuple(
     compiled(pattern) for pattern in (FIELD_FROM, FIELD_DATE, FIELD_TO, FIELD_SUBJECT)

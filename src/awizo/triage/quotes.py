@@ -23,6 +23,7 @@ from awizo.triage.marks import (
     DIVIDER,
     FOOTER,
     NEWS_OF_ITS_OWN,
+    SHOP_RULE,
     SIGN_OFF,
     WHO_OR_WHEN,
 )
@@ -329,7 +330,9 @@ def _is_boilerplate(line: str) -> bool:
         return False
     known = other = 0
     for number, sentence in enumerate(_SENTENCE.split(line)):
-        if FOOTER.search(sentence):
+        if SHOP_RULE.search(sentence):
+            known += len(sentence)
+        elif FOOTER.search(sentence):
             if NEWS_OF_ITS_OWN.search(_CAPITAL.sub("", sentence).replace("?", " ")):
                 return False
             known += len(sentence)

@@ -210,16 +210,25 @@ class RuleSet:
             group.set = PatternSet(group.patterns)
         self._spans: dict[str, Any] = {}
 
-    def holding(self, texts: Sequence[str], places: Sequence[str]) -> list[Hit]:
+    def holding(
+        self,
+        texts: Sequence[str],
+        places: Sequence[str],
+        languages: Collection[str] = (),
+    ) -> list[Hit]:
         """Return which rules hold for which of the folded *texts*.
 
         Args:
             places: For each text where it stands, one of ``PLACES``.
+            languages: Those whose rules are asked, beside the rules of no language; all of
+                them when empty.
         """
         hits: list[Hit] = []
         readable = [n for n, place in enumerate(places) if place in TEXT_PLACES]
         traces = [n for n, place in enumerate(places) if place not in TEXT_PLACES]
         for name, group in self._groups.items():
+            if languages and name not in languages and name not in ("", "traces"):
+                continue
             numbers = traces if name == "traces" else readable
             # Most languages have nothing to say about a mail: ask about all of it at once.
             together = "\n".join([texts[n] for n in numbers])

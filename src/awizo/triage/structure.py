@@ -24,6 +24,7 @@ MAX_UNIT_CHARS = 600
 MAX_LABELS = 40
 MAX_HEADERS = 60
 WRAPPED_FROM = 55  # characters: a longer line without an end mark goes on in the next one
+BODY_FACTORS = (1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5)
 FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 CONVERSATION_WINDOW = timedelta(days=14)
@@ -32,6 +33,7 @@ _END = re.compile(r"(?<=[!?…])[\"')\]]*\s+(?=\S)|(?<=[^\W\d_]{3}\.)[\"')\]]*\s
 _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
 )
+_ADDRESS = re.compile(r"https?://[^\s<>\"]+")  # says nothing in words; its "?" asks nothing
 _WORDY = re.compile(r"[^\W\d_]{2,}")
 _ENDS_SENTENCE = (".", "!", "?", ":", ";", "…")
 
@@ -91,9 +93,7 @@ class Shape:
 
 def body_factor(order: int) -> float:
     """Later sentences count less: templates say first what they are about."""
-    if order < 4:
-        return 1.0
-    return 0.75 if order < 8 else 0.5
+    return BODY_FACTORS[min(order, len(BODY_FACTORS) - 1)]
 
 
 def units_of(message: ParsedMessage) -> list[Unit]:
@@ -122,7 +122,11 @@ def units_of(message: ParsedMessage) -> list[Unit]:
     ]
     texts.append(("from", _one_line(f"{message.from_name} {message.from_address}")))
 
-    texts = [(place, text[:MAX_UNIT_CHARS].replace("\n", " ")) for place, text in texts if text]
+    texts = [
+        (place, _ADDRESS.sub("https://", text[:MAX_UNIT_CHARS].replace("\n", " ")))
+        for place, text in texts
+        if text
+    ]
     folded = fold("\n".join(text for _, text in texts)).split("\n")
     units: list[Unit] = []
     order = 0

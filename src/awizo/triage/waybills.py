@@ -127,6 +127,10 @@ METHOD = re.compile(
     r"shipping(?: method)?|carrier|courier|доставка|спосіб доставки|перевізник|служба доставки)"
     r"[ ]{0,2}[:\-|\n][ \n]{0,2}(?P<method>[^\n]{2,60})"
 )
+# "kurier GLS, nr 99544349481": what stands between a carrier and its number.
+BESIDE = re.compile(
+    r"[ ,;:(\n-]{0,4}(?:(?:nr|numer|no|number|c|cislo|nummer|szam|szama|номер|№)[ .:#№(-]{0,4})?"
+)
 TRACK_WORD = re.compile(
     r"sledz|sledov|track|tracing|przesylk|paczk|zasil|zasiel|nyomkov|csomag|sendung|verfolg|parcel|"
     r"shipment|status|monitoring|trace|відстеж|find"
@@ -185,7 +189,11 @@ def find_parcels(
         context = CALLED_PARCEL if called else 0.0
         if not called:
             near = PARCEL_LABEL.search(folded[max(0, start - 90) : end + 40])
-            context = NEAR_PARCEL if near else PARCEL_MAIL if parcel_mail else 0.0
+            beside = any(
+                mention.end <= start and BESIDE.fullmatch(folded, mention.end, start)
+                for mention in running
+            )
+            context = NEAR_PARCEL if near or beside else PARCEL_MAIL if parcel_mail else 0.0
         _weigh(candidate, carriers, folded, start, end, running, by_method, context)
     waybills = [
         waybill for candidate in found.values() if (waybill := _decided(candidate)) is not None
