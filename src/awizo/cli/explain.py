@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import html
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ async def explain_content(
 
 
 def command(
-    files: Annotated[list[Path], typer.Argument(help="Mails as .eml files.")],
+    files: Annotated[list[Path], typer.Argument(help="Mails as .eml files; - is standard input.")],
     config: ConfigOption = None,
     as_json: JsonOption = False,
     recipient: Annotated[
@@ -120,8 +121,9 @@ def command(
         try:
             for file in files:
                 try:
+                    content = await asyncio.to_thread(_read, file)
                     explanation = await explain_content(
-                        file.read_bytes(), file=str(file), recipient=recipient,
+                        content, file=str(file), recipient=recipient,
                         settings=settings, book=book, inspector=inspector,
                     )  # fmt: skip
                 except Exception as error:  # one mail's trouble is not the next one's
@@ -145,6 +147,10 @@ def command(
         return 1 if failed else 0
 
     run(work)
+
+
+def _read(file: Path) -> bytes:
+    return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
 
 
 def _write_page(file: Path, pages: Sequence[str]) -> None:
@@ -196,7 +202,7 @@ def show(explanation: Explanation) -> None:
             actions,
             ", then ",
             (str(shape["disposition"]), "bold"),
-            f"  ({shape['reason']})",
+            f"  ({explanation.plan.reason})",
         )
     )
     if excerpt := _excerpt(explanation):

@@ -33,6 +33,7 @@ from awizo.store import Stores
 
 app = typer.Typer(no_args_is_help=True, help="See and steer deliveries.")
 
+NO_SUCH = "no such delivery; see 'awizo queue list'"
 STATE_COLOURS = {"received": "cyan", "planned": "blue", "held": "yellow", "settled": "green"}
 
 
@@ -97,7 +98,10 @@ def show(
 
     async def work() -> None:
         async with opened_store(config) as (_, stores):
-            stored = await stores.spool.show(delivery_id)
+            try:
+                stored = await stores.spool.show(delivery_id)
+            except NotFound:
+                raise NotFound(f"{delivery_id}: {NO_SUCH}") from None
             if raw:
                 content = await stores.spool.content(stored.delivery.message.id)
                 typer.echo(content, nl=False)
@@ -143,7 +147,7 @@ def _steer(
                     await wish(operations, one)
                 except NotFound:
                     failed = True
-                    complain(f"{one}: no such delivery; see 'awizo queue list'")
+                    complain(f"{one}: {NO_SUCH}")
                 except AwizoError as error:
                     failed = True
                     complain(f"{one}: {error}")

@@ -1,7 +1,7 @@
 """The JSON shapes of the command line: a contract with other programs.
 
 In:  values of the house.
-Out: plain mappings with exactly the documented names; further names may be added.
+Out: plain mappings with exactly the documented names.
 """
 
 from __future__ import annotations
@@ -85,11 +85,6 @@ def explained(
         "fulfillment_status": verdict.fulfillment_status,
         "actions": [action_shape(action) for action in plan.actions],
         "disposition": plan.disposition,
-        "reason": plan.reason,
-        "problem": plan.problem,
-        "flags": sorted(verdict.flags),
-        "unsure": verdict.unsure,
-        "runner_up": verdict.runner_up,
     }
 
 
@@ -132,6 +127,10 @@ def queued(stored: StoredDelivery, *, with_history: bool = False) -> dict[str, A
         "actions": [job_shape(job) for job in actions],
         "received_at": rfc3339(delivery.received_at),
         "problem": delivery.problem,
+    }
+    if not with_history:
+        return shape
+    return shape | {
         "notes": list(delivery.notes),
         "queue_id": delivery.message.id,
         "reverse_path": delivery.message.envelope.reverse_path,
@@ -141,12 +140,10 @@ def queued(stored: StoredDelivery, *, with_history: bool = False) -> dict[str, A
         "sha256": delivery.message.sha256,
         "settled_at": rfc3339(delivery.settled_at),
         "forward": job_shape(forwards[-1]) if forwards else None,
+        "verdict": stored.verdict,
+        "content_kept": stored.content_kept,
+        "history": [history_shape(entry) for entry in stored.history],
     }
-    if with_history:
-        shape["verdict"] = stored.verdict
-        shape["content_kept"] = stored.content_kept
-        shape["history"] = [history_shape(entry) for entry in stored.history]
-    return shape
 
 
 def order_shape(order: Order) -> dict[str, Any]:
