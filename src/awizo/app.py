@@ -14,9 +14,10 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 import structlog
@@ -319,8 +320,8 @@ class App:
     def _on_stop(self, name: str, close: Callable[[], object]) -> None:
         self._stack.append((name, close))
 
-    def _begin(self, name: str, work: object) -> None:
-        task: asyncio.Task[None] = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
 
         def ended(done: asyncio.Task[None]) -> None:
             if not done.cancelled() and done.exception() is not None:
