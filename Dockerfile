@@ -30,6 +30,7 @@ COPY config/awizo.toml /etc/awizo/awizo.toml
 ENV PATH=/opt/awizo/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    AWIZO_CONFIG=/etc/awizo/awizo.toml \
     AWIZO_STORE__URL=sqlite:////var/lib/awizo/awizo.db
 USER 10025:10025
 WORKDIR /var/lib/awizo
@@ -38,4 +39,4 @@ EXPOSE 2525 8025
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=15s --retries=3 CMD ["awizo", "healthcheck"]
 ENTRYPOINT ["awizo"]
-CMD ["serve", "--config", "/etc/awizo/awizo.toml"]
+CMD ["serve"]

@@ -30,7 +30,13 @@ DEFAULT_CONFIG = Path("config/awizo.toml")
 
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", "-c", help=f"Config file; default: {DEFAULT_CONFIG}, if there."),
+    typer.Option(
+        "--config",
+        "-c",
+        envvar="AWIZO_CONFIG",
+        show_envvar=False,
+        help=f"Config file; default: that of AWIZO_CONFIG, else {DEFAULT_CONFIG}, if there.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
 
