@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from awizo.book import load_book
 from awizo.cli.common import (
     ConfigOption,
     JsonOption,
@@ -21,15 +20,12 @@ from awizo.cli.common import (
     run,
     utc_now,
 )
-from awizo.cli.explain import explain_content
 from awizo.cli.shapes import queued, rfc3339
-from awizo.documents import Inspector
 from awizo.errors import AwizoError, NotFound
 from awizo.model import DeliveryState, Kind
 from awizo.operations import Operations
 from awizo.problems import described
 from awizo.spool.port import StoredDelivery
-from awizo.store import Stores
 
 app = typer.Typer(no_args_is_help=True, help="See and steer deliveries.")
 
@@ -214,42 +210,10 @@ def replay(
 ) -> None:
     """Which stored mails the rules of today would judge differently."""
 
+    from awizo.cli.replay import replay_stored  # the only verb here that judges
+
     async def work() -> None:
         async with opened_store(config) as (settings, stores):
-            await _replay(settings, stores, dry_run=dry_run, as_json=as_json)
+            await replay_stored(settings, stores, dry_run=dry_run, as_json=as_json)
 
     run(work)
-
-
-async def _replay(settings: Any, stores: Stores, *, dry_run: bool, as_json: bool) -> None:
-    book = load_book(settings)
-    inspector = Inspector(settings.documents)
-    await inspector.start()
-    operations = Operations(spool=stores.spool, now=utc_now, actor="cli")
-    looked_at = changed = 0
-    try:
-        async for stored in stores.spool.list():
-            delivery = stored.delivery
-            if delivery.kind is None or not stored.content_kept:
-                continue
-            looked_at += 1
-            explanation = await explain_content(
-                await stores.spool.content(delivery.message.id), file=delivery.id,
-                recipient=delivery.recipient.address, settings=settings, book=book,
-                inspector=inspector,
-            )  # fmt: skip
-            kind = explanation.judged.verdict.kind
-            if kind == delivery.kind:
-                continue
-            changed += 1
-            if as_json:
-                print_json({"id": delivery.id, "was": delivery.kind, "would_be": kind,
-                            "confidence": explanation.shape()["confidence"]})  # fmt: skip
-            else:
-                out.print(f"{delivery.id}  {delivery.kind} -> {kind}", markup=False)
-            if not dry_run and delivery.state is not DeliveryState.SETTLED:
-                await operations.judge_again(delivery.id)
-    finally:
-        await inspector.close()
-    if not as_json:
-        out.print(f"{changed} of {looked_at} judged differently", markup=False)
