@@ -100,7 +100,9 @@ async def test_the_same_document_is_written_once(
 async def test_another_document_gets_an_entry_of_its_own(
     changes: dict[str, Any], ledger: DatabaseLedger
 ) -> None:
-    bare = {"number_key": "", "text_sha256": "", "url": None} if "url" in changes else {}
+    bare: dict[str, Any] = (
+        {"number_key": "", "text_sha256": "", "url": None} if "url" in changes else {}
+    )
     await ledger.intend(an_entry(**bare))
     assert (await ledger.intend(replace(OTHER, **changes))).id == "job-2"
     assert len(await ledger.export()) == 2

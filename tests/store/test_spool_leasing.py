@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from awizo.errors import LeaseLost
-from awizo.model import DeliveryState, Forward, JobState
-from awizo.spool.port import Ending
+from awizo.model import DeliveryState, Forward, Job, JobState
+from awizo.spool.port import Ending, LeasedDelivery
 from support.store_parts import (
     BUYER,
     FORWARDED,
@@ -142,15 +143,22 @@ async def test_what_falls_due_later_is_left_alone_until_then(desk: Desk) -> None
 async def test_two_workers_at_once_never_get_the_same(desk: Desk) -> None:
     for number in range(40):
         await accepted(desk.spool, number, recipients=(BUYER, SOMEBODY))
+
+    async def both(worker: Desk) -> list[LeasedDelivery | Job]:
+        return [*await worker.deliveries(limit=5), *await worker.forwards(limit=5)]
+
     rounds = await asyncio.gather(
-        *(desk.at(f"host:{worker}").deliveries(limit=5) for worker in range(10)),
-        *(desk.at(f"host:{worker}").forwards(limit=5) for worker in range(10)),
+        *(both(desk.at(f"host:{worker}")) for worker in range(10)),
     )
-    ids = [getattr(item, "delivery", item).id for round_ in rounds for item in round_]
+    ids = [item for round_ in rounds for item in _ids(round_)]
     assert len(ids) == len(set(ids))
-    while more := [*await desk.deliveries(), *await desk.forwards()]:
-        ids += [getattr(item, "delivery", item).id for item in more]
+    while more := await both(desk):
+        ids += _ids(more)
     assert len(ids) == len(set(ids)) == 80
+
+
+def _ids(leased: Sequence[LeasedDelivery | Job]) -> list[str]:
+    return [one.id if isinstance(one, Job) else one.delivery.id for one in leased]
 
 
 # -- fairness ------------------------------------------------------------------------------------

@@ -19,10 +19,11 @@ from awizo.store.database import Database
 from awizo.store.ledger import DatabaseLedger
 from awizo.store.memory import DatabaseMemory
 from awizo.store.orders import DatabaseOrders
-from awizo.store.sealing import KeyFile
+from awizo.store.postgresql import PostgresqlDatabase
+from awizo.store.sealing import HOW_TO_MAKE, KeyFile
 from awizo.store.spool import DatabaseSpool
 from awizo.store.sqlite import SqliteDatabase
-from awizo.store.urls import sqlite_path
+from awizo.store.urls import is_postgresql, sqlite_path
 
 __all__ = ["Stores", "open_database", "open_store"]
 
@@ -65,9 +66,28 @@ async def open_database(settings: Store) -> Database:
         StoreError: It cannot be opened.
     """
     path = sqlite_path(settings.url)
+    if path is not None:
+        return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
+    if not is_postgresql(settings.url):
+        raise SettingsError("store.url must begin with sqlite:/// or postgresql://")
+    return await asyncio.to_thread(PostgresqlDatabase, settings.url, pool_size=settings.pool_size)
+
+
+def key_file(settings: Store) -> KeyFile:
+    """The key that seals the tokens of this store.
+
+    Raises:
+        SettingsError: ``store.key_file`` must be set, since replicas share it.
+    """
+    path = sqlite_path(settings.url)
+    if settings.key_file is not None:
+        return KeyFile(settings.key_file, make=False)
     if path is None:
-        raise SettingsError(f"store.url: {settings.url}: only sqlite is known")
-    return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
+        raise SettingsError(
+            "store.key_file is not set; with PostgreSQL every replica needs the same key: "
+            + HOW_TO_MAKE
+        )
+    return KeyFile(path.with_name(path.name + ".key"), make=True)
 
 
 async def open_store(
@@ -86,13 +106,9 @@ async def open_store(
         SettingsError: URL or key file cannot be used; says what to set.
         StoreError: The database cannot be opened.
     """
+    key = key_file(settings)
     database = await open_database(settings)
     try:
-        path = sqlite_path(settings.url)
-        if settings.key_file is None and path is not None:
-            key = KeyFile(path.with_name(path.name + ".key"), make=True)
-        else:
-            key = KeyFile(settings.key_file, make=False)
         accounts = DatabaseAccounts(database, key)
         if forget_secrets:
             await accounts.forget_secrets()

@@ -28,7 +28,13 @@ _ACTIONS = {name: kind for kind, name in ACTION_NAMES.items()}
 
 
 def to_json(value: Any) -> str:
-    return json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    readable = plain(value)
+    text = json.dumps(readable, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, from a broken mail
+        return json.dumps(readable, separators=(",", ":"))
+    return text
 
 
 def from_json(kind: type[T], text: str) -> T:

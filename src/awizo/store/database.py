@@ -159,6 +159,9 @@ class Database(Protocol):
     async def read(self, unit: Unit[T]) -> T:
         """Run *unit* on one consistent view of the database; it cannot write."""
 
+    def read_here(self, unit: Unit[T]) -> T:
+        """As :meth:`read`, in the thread that calls, which may wait."""
+
     async def wait_for_work(self, timeout_s: float) -> None: ...
 
     async def backup(self, path: Path) -> None: ...

@@ -179,7 +179,8 @@ def _some_jobs(tx: Transaction, delivery: Row, condition: str) -> list[tuple[Row
 def arm(tx: Transaction, delivery_id: str) -> None:
     """Make ready what may run now: of a planned delivery its forwards and its first call.
 
-    The call behind it gets ready when this one is done or failed.
+    The call behind it gets ready when this one is done or failed. Of a delivery that is still
+    being judged a forward may run: the mail does not wait, only its filing does.
     """
     state = delivery_row(tx, delivery_id)["state"]
     rows = tx.rows(
@@ -190,7 +191,9 @@ def arm(tx: Transaction, delivery_id: str) -> None:
     first_call = True
     for row in rows:
         ready_at = None
-        if state == DeliveryState.PLANNED.value and row["state"] in OPEN:
+        planned = state == DeliveryState.PLANNED.value
+        forwarded = row["forward"] and state == DeliveryState.RECEIVED.value
+        if (planned or forwarded) and row["state"] in OPEN:
             if row["forward"] or first_call:
                 ready_at = row["lease_until"] if row["lease"] else row["due_at"]
             first_call = first_call and bool(row["forward"])

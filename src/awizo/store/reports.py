@@ -37,6 +37,7 @@ def store_plan(
     jobs: Sequence[Action],
     first_due_at: Mapping[int, datetime],
     ending: Ending,
+    decide: Decide | None,
 ) -> None:
     delivery = _my_delivery(tx, delivery_id, lease)
     verdict = judgement.verdict
@@ -56,15 +57,33 @@ def store_plan(
     write(tx, delivery_id, changes)
     delivery.update({key: changes[key] for key in ("account", "order_id", "problem", "attempts")})
     add_history(tx, delivery, judgement.history)
-    # What an earlier plan left undone is gone; the history keeps its story.
-    cancel_open_jobs(tx, delivery, now=now)
+    due = [(action, first_due_at.get(index, now)) for index, action in enumerate(jobs)]
+    under_way = _forward_under_way(tx, delivery_id)
+    if under_way:
+        due = [(action, at) for action, at in due if not isinstance(action, Forward)]
+    else:
+        # What an earlier plan left undone is gone; the history keeps its story.
+        cancel_open_jobs(tx, delivery, now=now)
     tx.execute(
         "DELETE FROM jobs WHERE delivery_id = :id AND state = :failed",
         {"id": delivery_id, "failed": JobState.FAILED.value},
     )
-    due_at = [first_due_at.get(index, now) for index in range(len(jobs))]
-    add_jobs(tx, delivery, jobs, now=now, due_at=due_at, tell=False)
+    add_jobs(
+        tx, delivery, [action for action, _ in due], now=now, due_at=[at for _, at in due],
+        tell=False,
+    )  # fmt: skip
     apply(tx, delivery, ending, now=now)
+    if under_way and decide is not None:
+        decide_and_apply(tx, delivery_row(tx, delivery_id), decide, now=now)
+
+
+def _forward_under_way(tx: Transaction, delivery_id: str) -> bool:
+    """Whether a ``Forward`` was queued before there was a plan, and has not failed."""
+    found = tx.row(
+        "SELECT id FROM jobs WHERE delivery_id = :id AND forward = 1 AND state <> :failed LIMIT 1",
+        {"id": delivery_id, "failed": JobState.FAILED.value},
+    )
+    return found is not None
 
 
 def defer_delivery(
@@ -75,6 +94,7 @@ def defer_delivery(
     due_at: datetime,
     history: Iterable[HistoryEntry],
     problem: str | None,
+    forward_at: datetime | None,
 ) -> None:
     delivery = _my_delivery(tx, delivery_id, lease)
     changes = {
@@ -87,6 +107,9 @@ def defer_delivery(
     }
     write(tx, delivery_id, changes if problem is None else {**changes, "problem": problem})
     add_history(tx, delivery, history)
+    if forward_at is not None and not _forward_under_way(tx, delivery_id):
+        add_jobs(tx, delivery, (Forward(),), now=forward_at)
+        arm(tx, delivery_id)
     tx.work_added()
 
 

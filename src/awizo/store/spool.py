@@ -170,6 +170,7 @@ class DatabaseSpool:
         jobs: Sequence[Action],
         first_due_at: Mapping[int, datetime] | None = None,
         ending: Ending,
+        decide: Decide | None = None,
     ) -> None:
         await self._database.write(
             lambda tx: reports.store_plan(
@@ -181,6 +182,7 @@ class DatabaseSpool:
                 jobs=jobs,
                 first_due_at=first_due_at or {},
                 ending=ending,
+                decide=decide,
             )
         )
 
@@ -192,11 +194,18 @@ class DatabaseSpool:
         due_at: datetime,
         history: Iterable[HistoryEntry] = (),
         problem: str | None = None,
+        forward_at: datetime | None = None,
     ) -> None:
         entries = tuple(history)
         await self._database.write(
             lambda tx: reports.defer_delivery(
-                tx, delivery_id, lease, due_at=due_at, history=entries, problem=problem
+                tx,
+                delivery_id,
+                lease,
+                due_at=due_at,
+                history=entries,
+                problem=problem,
+                forward_at=forward_at,
             )
         )
 

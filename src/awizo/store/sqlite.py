@@ -414,9 +414,9 @@ class SqliteDatabase:
     async def read(self, unit: Unit[T]) -> T:
         if self._closing:
             raise StoreError("the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._read, unit)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_here, unit)
 
-    def _read(self, unit: Unit[T]) -> T:
+    def read_here(self, unit: Unit[T]) -> T:
         try:
             connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
             if connection is None:
