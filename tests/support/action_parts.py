@@ -12,7 +12,14 @@ from awizo.actions.base import ActionContext, Done, Executor, Later
 from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import AllegroAction, Job
 from awizo.settings import Policy
-from support.allegro_parts import Clock, MemoryLedger, MemoryMemory, connected, some_clients
+from support.allegro_parts import (
+    Clock,
+    MemoryAccounts,
+    MemoryLedger,
+    MemoryMemory,
+    connected,
+    some_clients,
+)
 from support.order_parts import MemoryIndex
 
 ORDER = "29738e61-7f6a-11e8-ac45-09db60ede9d6"
@@ -37,12 +44,14 @@ class Bench:
     documents: dict[str, bytes] = field(default_factory=lambda: {"2": PDF})
     saved: list[Mapping[str, Any]] = field(default_factory=list)
     crash_after_saves: int | None = None
+    accounts: MemoryAccounts | None = None
 
     def __post_init__(self) -> None:
         self.clients = some_clients(
             self.network,
             now=self.clock,
-            accounts=connected(self.clock(), hours_left=24 * 30),  # tokens are another story
+            # tokens are another story
+            accounts=self.accounts or connected(self.clock(), hours_left=24 * 30),
             memory=self.memory,
         )
 

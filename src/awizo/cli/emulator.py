@@ -12,12 +12,12 @@ from typing import Annotated, Any
 import typer
 
 from awizo.cli.common import complain, out, run
+from awizo.emulator.descriptions import UnusableOrder
 from awizo.emulator.gate import AgentCheck
 from awizo.emulator.mailbox import MailsAreMessages
 from awizo.emulator.scenarios import KINDS, UnknownScenario
 from awizo.emulator.server import CLIENT_ID, CLIENT_SECRET, Emulator
 from awizo.emulator.sink import CatchingSmarthost
-from awizo.emulator.world import UnusableOrder
 
 # Sample orders, for a first look around; no real person among them.
 SAMPLES: tuple[dict[str, Any], ...] = (

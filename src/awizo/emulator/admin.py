@@ -9,7 +9,6 @@ Meant for tests and demos on loopback: whoever reaches it may do anything to thi
 from __future__ import annotations
 
 import base64
-import binascii
 import html
 import json
 from collections.abc import Awaitable, Callable
@@ -19,9 +18,10 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from awizo.emulator.descriptions import UnusableOrder
 from awizo.emulator.orders import form
 from awizo.emulator.scenarios import KINDS, Scenario, UnknownScenario, make
-from awizo.emulator.world import Invoice, Order, Shipment, UnusableOrder, World, moment
+from awizo.emulator.world import Invoice, Order, Shipment, World, moment
 
 if TYPE_CHECKING:
     from awizo.emulator.server import Emulator
@@ -191,7 +191,7 @@ class _Admin:
         pdf = told.get("pdf_base64")
         try:
             content = None if pdf is None else base64.b64decode(str(pdf), validate=True)
-        except binascii.Error:
+        except ValueError:
             raise BadRequest("pdf_base64: no base64") from None
         number = told.get("number")
         made = self._emulator.file_document(

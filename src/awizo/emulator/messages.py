@@ -22,7 +22,7 @@ POST_DISTANCE_S = 1.0  # openapi.yaml: one message a second for each user
 FOR_EVER = timedelta(days=3650)
 
 
-# --- threads --------------------------------------------------------------------------------------
+# --- threads ------------------------------------------------------
 
 
 def threads(call: Call) -> Answer:
@@ -88,7 +88,7 @@ def _paging(call: Call, offset: int, following: str | None) -> dict[str, Any]:
     return {"offset": offset, "limit": call.number("limit", low=1, high=20, default=20)}
 
 
-# --- messages -------------------------------------------------------------------------------------
+# --- messages ------------------------------------------------------
 
 
 def messages(call: Call) -> Answer:
@@ -258,7 +258,7 @@ def delete(call: Call) -> Answer:
     return Answer(204)
 
 
-# --- attachments ----------------------------------------------------------------------------------
+# --- attachments ------------------------------------------------------
 
 
 def declare_attachment(call: Call) -> Answer:
@@ -298,7 +298,7 @@ def _this_attachment(call: Call) -> Attachment:
     return found
 
 
-# --- the account ----------------------------------------------------------------------------------
+# --- the account ------------------------------------------------------
 
 
 def me(call: Call) -> Answer:

@@ -12,7 +12,6 @@ Source: FACTS section 3; RFC 6749 section 5.2, RFC 7591, RFC 8628.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -111,7 +110,7 @@ class AuthServer:
         scheme, _, value = (authorization or "").partition(" ")
         try:
             told = base64.b64decode(value, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             told = ""
         client_id, _, secret = told.partition(":")
         if scheme.lower() != "basic" or self.clients.get(client_id) != secret:

@@ -28,7 +28,7 @@ SORTS: dict[str, tuple[Callable[[Order], datetime], bool]] = {
 }
 
 
-# --- the event log --------------------------------------------------------------------------------
+# --- the event log ------------------------------------------------------
 
 
 def events(call: Call) -> Answer:
@@ -71,7 +71,7 @@ def _event(world: World, event: Event) -> dict[str, Any]:
     }
 
 
-# --- the list and the form ------------------------------------------------------------------------
+# --- the list and the form ------------------------------------------------------
 
 
 def orders(call: Call) -> Answer:
@@ -244,7 +244,7 @@ def _line(one: Item, order: Order) -> dict[str, Any]:
     }
 
 
-# --- the seller's status --------------------------------------------------------------------------
+# --- the seller's status ------------------------------------------------------
 
 
 def fulfillment(call: Call) -> Answer:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,22 +18,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from awizo.emulator import admin, documents, messages, parcels
 from awizo.emulator.calls import PUBLIC, Refusal, Rules
+from awizo.emulator.descriptions import UnusableOrder, make_order
 from awizo.emulator.gate import (
-    HANG_UP,
     OPERATIONS,
     AgentCheck,
-    ConnectionDropped,
     Entry,
     Gate,
     Operation,
@@ -43,19 +38,18 @@ from awizo.emulator.gate import (
 from awizo.emulator.oauth import AuthServer, Pair
 from awizo.emulator.orders import buyer_changes, set_status
 from awizo.emulator.scenarios import Scenario, Scenarios, parse
+from awizo.emulator.serving import InProcess, served
 from awizo.emulator.world import (
     Invoice,
     Message,
     Order,
     Seller,
     Shipment,
-    UnusableOrder,
     World,
 )
 
 CLIENT_ID = "emulator"
 CLIENT_SECRET = "emulator-secret"
-STOP_S = 2
 
 # What a new order is made like while a scenario is on, unless its description says otherwise.
 ORDER_SCENARIOS: Mapping[str, Callable[[Scenario], Mapping[str, Any]]] = {
@@ -165,7 +159,7 @@ class Emulator:
         merged = self._strike("merged-purchases")
         if merged is not None:
             told["appears_in_s"] = told.get("appears_in_s", 0) + merged.number("delay")
-        order = self.world.make_order(told)
+        order = make_order(self.world, told)
         if merged is not None:
             self._predecessor(order, merged.number("delay"))
         self._announce(order)
@@ -173,12 +167,17 @@ class Emulator:
 
     def _predecessor(self, order: Order, delay_s: float) -> None:
         """The same purchase under the id that it had before it was paid (FACTS 2.3)."""
+        since = order.visible_at - timedelta(seconds=delay_s)
+        order.bought_at = min(order.bought_at, since)
         before = replace(
             order,
             id=self.world.new_order_id(),
             email=self.world.masked_address(order.seller, order.login),
             status="FILLED_IN",
-            visible_at=order.visible_at - timedelta(seconds=delay_s),
+            visible_at=since,
+            ready_at=since,
+            email_at=since,
+            updated_at=since,
             gone_at=order.visible_at,
             invoices=[],
             links=[],
@@ -211,7 +210,7 @@ class Emulator:
         if len({(one.seller, one.login) for one in old}) > 1:
             raise UnusableOrder("orders of one buyer are wanted")
         now = self.world.now()
-        made = self.world.make_order({"seller": old[0].seller, "login": old[0].login})
+        made = make_order(self.world, {"seller": old[0].seller, "login": old[0].login})
         made.items = [item for one in old for item in one.items]
         made.first_name, made.last_name = old[0].first_name, old[0].last_name
         made.invoice_required = any(one.invoice_required for one in old)
@@ -395,7 +394,7 @@ class Emulator:
 
     def transport(self) -> httpx.AsyncBaseTransport:
         """For an httpx client in the same process, without a socket."""
-        return _InProcess(self.app)
+        return InProcess(self.app)
 
     @asynccontextmanager
     async def serving(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
@@ -404,100 +403,5 @@ class Emulator:
         Raises:
             OSError: The address cannot be had.
         """
-        with _listener(host, port) as listening:
-            open_connections: dict[Any, asyncio.Transport] = {}
-            config = uvicorn.Config(
-                _Breakable(self.app, open_connections),
-                http=_protocol(open_connections),
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=STOP_S,
-            )
-            server = _Server(config)
-            task = asyncio.ensure_future(server._serve([listening]))  # signals are the caller's
-            try:
-                opened = asyncio.ensure_future(server.opened.wait())
-                await asyncio.wait((opened, task), return_when=asyncio.FIRST_COMPLETED)
-                opened.cancel()
-                if task.done():
-                    task.result()
-                shown = f"[{host}]" if ":" in host else host
-                yield f"http://{shown}:{listening.getsockname()[1]}"
-            finally:
-                server.should_exit = True
-                await task
-
-
-class _Server(uvicorn.Server):
-    """uvicorn, which tells when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.opened = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.opened.set()
-
-
-def _listener(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With its protocol named asyncio sends without delay; 40 ms for each answer otherwise.
-    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-    except OSError:
-        listening.close()
-        raise
-    return listening
-
-
-def _protocol(open_connections: dict[Any, asyncio.Transport]) -> type[asyncio.Protocol]:
-    """uvicorn's HTTP, with the connections at hand so that one can be closed."""
-
-    class Protocol(H11Protocol):
-        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-            super().connection_made(transport)
-            open_connections[self.client] = transport
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            open_connections.pop(self.client, None)
-            super().connection_lost(exc)
-
-    return Protocol
-
-
-class _Breakable:
-    """Gives each request the means to close its own connection."""
-
-    def __init__(self, app: ASGIApp, open_connections: Mapping[Any, asyncio.Transport]) -> None:
-        self._app = app
-        self._open = open_connections
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            connection = self._open.get(scope["client"])
-            if connection is not None:
-                scope.setdefault("extensions", {})[HANG_UP] = connection.close
-        await self._app(scope, receive, send)
-
-
-class _InProcess(httpx.AsyncBaseTransport):
-    """Calls the application directly; a dropped connection is httpx's own error."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._inner = httpx.ASGITransport(app=app)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        try:
-            return await self._inner.handle_async_request(request)
-        except ConnectionDropped as dropped:
-            if dropped.began:
-                raise httpx.ReadError("the answer broke off", request=request) from None
-            raise httpx.RemoteProtocolError(
-                "disconnected without an answer", request=request
-            ) from None
+        async with served(self.app, host, port) as url:
+            yield url
