@@ -13,6 +13,7 @@ import email
 import html
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from email import policy
 from email.header import decode_header, make_header
@@ -235,3 +236,40 @@ def test_the_classes_agree_with_what_the_mail_holds(half: str, label: dict[str, 
     assert ("invoice" in classes) == bool(label["invoice_attachments"])
     assert bool(label["document_urls"]) == bool(classes & {"invoice_link", "receipt_link"})
     assert not label["reply"] or parsed(half, label["file"])["In-Reply-To"]
+
+
+def both_halves() -> list[dict[str, Any]]:
+    return [label for half in HALVES for label in labels(half)]
+
+
+def test_every_kind_is_there_in_every_language_in_both_halves() -> None:
+    for half in HALVES:
+        seen = {(label["class"], label["language"]) for label in labels(half)}
+        assert seen == {(kind, language) for kind in KINDS for language in LANGUAGES}
+
+
+def test_polish_leads_and_no_language_is_rare() -> None:
+    per_language = Counter(label["language"] for label in both_halves())
+    total = per_language.total()
+
+    assert total >= 360
+    assert 0.4 <= per_language["pl"] / total <= 0.5
+    assert min(per_language.values()) >= 25
+
+
+def test_many_mails_are_tricky_and_every_kind_has_some_that_are() -> None:
+    hard = Counter(label["class"] for label in both_halves() if label["hard"])
+
+    assert hard.total() >= 90
+    assert set(hard) == KINDS
+
+
+def test_the_halves_have_the_same_spread() -> None:
+    for field in ("class", "language", "hard"):
+        dev, held = (Counter(label[field] for label in labels(half)) for half in HALVES)
+        for value in dev | held:
+            assert abs(dev[value] - held[value]) <= max(4, 0.15 * (dev[value] + held[value])), value
+
+
+def test_the_corpus_stays_small() -> None:
+    assert sum(path.stat().st_size for path in CORPUS.rglob("*") if path.is_file()) < 6_000_000
