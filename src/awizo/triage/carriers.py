@@ -37,6 +37,7 @@ class Carrier:
     id: str
     name: str
     shapes: tuple[Shape, ...]
+    cyrillic: bool = False  # the one meant in a Cyrillic mail that names none
 
     @property
     def shown_name(self) -> str | None:
@@ -143,7 +144,7 @@ def compile_carriers(text: str, *, name: str = "carriers.toml") -> Carriers:
 
 
 def _carrier(entry: Mapping[str, Any], name: str) -> Carrier:
-    unknown = set(entry) - {"id", "name", "words", "hosts", "numbers"}
+    unknown = set(entry) - {"id", "name", "words", "hosts", "numbers", "cyrillic"}
     label = f"{name}: carrier {entry.get('name') or entry.get('id') or '?'}"
     if unknown:
         raise RuleError(f"{label}: unknown field {min(unknown)}")
@@ -164,7 +165,9 @@ def _carrier(entry: Mapping[str, Any], name: str) -> Carrier:
             )
         except (KeyError, TypeError, re2.error) as error:
             raise RuleError(f"{label}: {number}: {error}") from error
-    return Carrier(entry["id"], entry["name"], tuple(shapes))
+    return Carrier(
+        entry["id"], entry["name"], tuple(shapes), cyrillic=entry.get("cyrillic", False) is True
+    )
 
 
 # --- check digits -----------------------------------------------------------------------------

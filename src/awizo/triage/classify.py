@@ -36,6 +36,7 @@ SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true 
 DOCUMENT_SURE_AT = 0.6
 BAD_NEWS_FROM = 3.9  # a person's words that make the state of the order a side remark
 BESIDE_BAD_NEWS = 0.65
+BESIDE_DOCUMENT = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
@@ -66,6 +67,7 @@ SAID_HERE = frozenset(
     }
 )
 
+WORK_FLAGS = frozenset({"work_begun", "packed", "pickup_in_shop", "awaiting_payment", "on_hold"})
 MONEY_AWAITED = frozenset({"awaiting_payment", "payment_request", "on_hold"})
 
 
@@ -214,12 +216,16 @@ def _scores(
     if max(words[kind] for kind in PERSONAL) >= BAD_NEWS_FROM:
         for kind in STATES:
             words[kind] *= BESIDE_BAD_NEWS
+    if words[Kind.RATING_REQUEST] >= BAD_NEWS_FROM and tally.flags & SAID_HERE == {"question"}:
+        words[Kind.FULFILMENT_CORRESPONDENCE] *= BESIDE_BAD_NEWS  # "Does it fit? Then rate us."
     about_document = max(words[kind] for kind in DOCUMENT_KINDS)
     sales = [f for f in facts if f.is_sales_document and f.confidence >= DOCUMENT_SURE_AT]
     unread = [f for f in facts if f.kind is DocumentKind.UNKNOWN and _may_be_document(f)]
     proforma = any(f.kind in (DocumentKind.PROFORMA, DocumentKind.OFFER) for f in facts)
     if proforma and not sales:
         tally.flags.add("awaiting_payment")
+    if sales and "awaiting_payment" in tally.flags:  # of the advance invoice it settles
+        words[Kind.ORDER_PROCESSING] *= BESIDE_DOCUMENT
     if any(f.kind is DocumentKind.CORRECTION for f in sales):  # comes of a return: it may say so
         words[Kind.FULFILMENT_CORRESPONDENCE] *= 0.5
     links = {link.kind for link in references.document_links}
@@ -292,7 +298,7 @@ def _verdict(
     ranked = sorted(Kind, key=lambda kind: (-scores[kind], kind))
     main = ranked[0]
     own = {kind: tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind}
-    secondary = _secondary(main, ranked, own, scores, facts, references)
+    secondary = _secondary(main, ranked, own, scores, tally.flags)
     agreeing = secondary if main not in NEVER_STOPPED else ()
     confidence = calibrated(chances[main] + sum(chances[kind] for kind in agreeing))
     rest = [kind for kind in ranked if kind is not main and kind not in agreeing]
@@ -333,8 +339,7 @@ def _secondary(
     ranked: Sequence[Kind],
     own: Mapping[Kind, float],
     scores: Mapping[Kind, float],
-    facts: Sequence[DocumentFacts],
-    references: References,
+    flags: set[str],
 ) -> tuple[Kind, ...]:
     """What else is true of the mail, likeliest first."""
     out: list[Kind] = []
@@ -349,6 +354,10 @@ def _secondary(
         elif own[kind] >= SECONDARY_FROM and scores[kind] >= SECONDARY_FROM:
             if kind in ONE_OF and ONE_OF & {main, *out}:
                 continue
+            if main is Kind.RATING_REQUEST and kind in STATES:
+                continue  # "it was delivered three days ago: how do you like it?"
+            if kind is Kind.ORDER_PROCESSING and not flags & WORK_FLAGS:
+                continue  # a thank-you beside something else
             out.append(kind)
     return tuple(out)
 
@@ -384,7 +393,7 @@ def _status(kinds: Sequence[Kind], tally: _Tally, flags: set[str]) -> Fulfillmen
     told = sorted(tally.statuses, key=lambda one: -one[0])
     for kind in kinds:
         if kind is Kind.ORDER_SENT:
-            return FulfillmentStatus.SENT
+            return None if "partial_shipment" in flags else FulfillmentStatus.SENT
         if kind is Kind.PARCEL_STATUS:
             for _, status in told:
                 if status in (

@@ -147,7 +147,7 @@ OTHER_PATH = re2.compile(
     r"kategori|category|dane-do-faktury|payment|"
     r"platnosc|/pay(?:/|$)"
 )
-SPECIFIC = re.compile(r"\d|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
+SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 SLUG = re.compile(r"(?:[a-z]{2,}-){3,}[a-z]{2,}")
 BEFORE_CHARS = 320
 SHORT_LEAD = 48  # characters of "Download the PDF here:"

@@ -309,6 +309,8 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^nie przegap (?:nowosci|promocji|okazji|ofert)|^odbierz (?:\w+ )?(?:rabat|znizk)",
         r"^chcesz (?:wiedziec, gdzie|sledzic)\b.{0,30}(?:paczk|przesylk)",
         r"^(?:zapraszamy|do zobaczenia) ponownie\b",
+        r"\bfaktur\w+ (?:\w+ ){0,3}(?:znajdziesz|pobierzesz|pobrac|znajduj\w+) (?:zawsze )?"
+        r"(?:w|na|po) (?:\w+ )?(?:panelu|kon|zalogowaniu|histori|zakladce)",
         r"\bfaktur\w+ (?:\w+ )?(?:znajdziesz|pobierzesz) (?:w|na) (?:\w+ )?(?:histori|panelu|kon)",
     ),
     "cs sk": (

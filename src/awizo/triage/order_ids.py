@@ -26,10 +26,14 @@ ORDER_UUID = re.compile(
 # Before the id, on its line: it is somebody else's.
 NOT_ORDER = re.compile(
     r"(?:token|session|sesj|message-?id|request|trace|correlation|campaign|kampan|unsubscr|wypis|"
-    r"odhlas|leirat|abmeld|відпис|platnosc|payment|transak|transac|plateb|platby|fizetesi azon|"
-    r"zahlung|платіж|платеж|uuid wiadomosci|id wiadomosci|zpravy|spravy|message|uzytkownik|user|"
+    r"odhlas|leirat|abmeld|відпис|id(?:entyfikator)? (?:platnosci|transakcji|payment)|payment id|"
+    r"transaction id|fizetesi azon|uuid wiadomosci|id wiadomosci|zpravy|spravy|message|"
+    r"uzytkownik|user|"
     r"klienta?|customer|offer|ofert|produkt|product|przesylk|shipment|parcel|voucher|kod )"
     r"[^\n]{0,25}$"
+    # A payment's own id stands right behind its word; "Payment confirmed - <id>" names an order.
+    r"|(?:platnosc|payment|transak|transac|plateb|platb|zahlung|платіж|платеж)\w*"
+    r"(?: (?:nr|numer|id|no|number|c|cislo|nummer|номер))*[ .:#№(]*$"
 )
 ORDER_WORD = re.compile(
     r"(?:zamowien|order|objednav|rendeles|bestell|auftrag|замовлен|заказ|checkout|allegro|zakup|"

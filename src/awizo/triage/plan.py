@@ -142,10 +142,14 @@ def make_plan(
 
 def without_order(plan: Plan, reason: str) -> Plan:
     """The plan for a mail whose order did not turn up in time."""
+    goes_on = plan.disposition is Disposition.FORWARD
     return Plan(
-        disposition=plan.fallback, fallback=plan.fallback, reason=reason, problem=reason,
+        disposition=plan.disposition if goes_on else plan.fallback,
+        fallback=plan.fallback,
+        reason=plan.reason if goes_on else reason,
+        problem=reason,
         notes=plan.notes,
-    )  # fmt: skip
+    )
 
 
 def _only_observed(plan: Plan, reason: str) -> Plan:

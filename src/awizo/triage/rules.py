@@ -20,7 +20,7 @@ from typing import Any
 from awizo.errors import RuleError
 from awizo.model import FulfillmentStatus, Kind
 from awizo.triage.fold import fold
-from awizo.triage.patterns import PatternError, PatternSet, alternation, compiled, expanded
+from awizo.triage.patterns import PatternError, PatternSet, alternation, check, compiled, expanded
 from awizo.triage.rule_draft import draft_rule
 
 __all__ = [
@@ -509,7 +509,7 @@ class _Reading:
         for written in self._list(name):
             try:
                 pattern = expanded(written, self._words)
-                compiled(pattern)
+                check([pattern])
             except PatternError as error:
                 raise self.error(f"{name} {written!r}: {error}") from None
             patterns.append(pattern)

@@ -29,7 +29,14 @@ FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 CONVERSATION_WINDOW = timedelta(days=14)
 
-_END = re.compile(r"(?<=[!?…])[\"')\]]*\s+(?=\S)|(?<=[^\W\d_]{3}\.)[\"')\]]*\s+(?=[^\Wa-z_])")
+# Behind a full stop a sentence ends when a word stands before it that is no short form.
+_END = re.compile(
+    r"(?<=[!?…])[\"')\]]*\s+(?=\S)"
+    r"|(?<=[^\W\d_]{3}\.)[\"')\]]*\s+(?=[^\Wa-z_])"
+    r"|(?<=[^\W\d_]{2}\.)(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
+    r"[\"')\]]*\s+(?=[^\Wa-z_\d])"
+    r"|(?<=\d{3}[.)])\s+(?=[^\Wa-z_\d][^\W\d_])"
+)
 _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
 )
@@ -50,6 +57,7 @@ _MUTE_HEADERS = frozenset(
 _PROGRAM_ID = re.compile(
     r"openerp-\d|-odoo-|dolibarr-|@swift\.generated|^<?(?:order|invoice|shipment)-\d"
 )
+_ALLEGRO_ID = re.compile(r"@(?:[\w-]+\.)*(?:allegro|allegromail|allegrogroup)\.\w{2,3}>?$")
 _AUTO_ANSWER_SUBJECT = re.compile(
     r"^(?:auto(?:matic)?[- :]?(?:reply|response)|automatyczna odpowiedz|autoodpowiedz|out of office"
     r"|odpowiedz automatyczna|automaticka odpoved|automatikus valasz|automatische antwort"
@@ -127,7 +135,7 @@ def units_of(message: ParsedMessage) -> list[Unit]:
         for place, text in texts
         if text
     ]
-    folded = fold("\n".join(text for _, text in texts)).split("\n")
+    folded = fold("\n".join(text for _, text in texts)).split("\n") if texts else []
     units: list[Unit] = []
     order = 0
     for (place, text), low in zip(texts, folded, strict=True):
@@ -202,7 +210,11 @@ def shape_of(
             )  # fmt: skip
         else:
             weak = True
-            weight = 1.5 if _same_host(in_reply_to, message.from_address) else 4.0
+            weight = 4.0
+            if _same_host(in_reply_to, message.from_address):
+                weight = 1.5
+            elif _ALLEGRO_ID.search(in_reply_to.lower()):
+                weight = 10.0  # a ticket system answers what the buyer wrote
             evidence.append(
                 Evidence("structure.in-reply-to-marked-automatic", "header", in_reply_to, weight,
                          Kind.CONVERSATION_REPLY)
@@ -223,6 +235,12 @@ def shape_of(
             Evidence("structure.marked-automatic", "header", automatic, -1.0,
                      Kind.CONVERSATION_REPLY)
         )  # fmt: skip
+    unsubscribe = message.header("list-unsubscribe")
+    if unsubscribe is not None:  # on newsletters, but on surveys about an order as well
+        evidence.append(Evidence("structure.list", "header", unsubscribe[:80], 1.5, Kind.OTHER))
+        evidence.append(
+            Evidence("structure.list", "header", unsubscribe[:80], 1.0, Kind.RATING_REQUEST)
+        )
     if conversation is not None:
         evidence.extend(_of_conversation(message, conversation, automatic is not None))
     return Shape(

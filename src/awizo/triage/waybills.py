@@ -131,6 +131,7 @@ METHOD = re.compile(
 BESIDE = re.compile(
     r"[ ,;:(\n-]{0,4}(?:(?:nr|numer|no|number|c|cislo|nummer|szam|szama|номер|№)[ .:#№(-]{0,4})?"
 )
+CYRILLIC = re.compile("[а-яіїєґ]{4}")
 TRACK_WORD = re.compile(
     r"sledz|sledov|track|tracing|przesylk|paczk|zasil|zasiel|nyomkov|csomag|sendung|verfolg|parcel|"
     r"shipment|status|monitoring|trace|відстеж|find"
@@ -181,6 +182,7 @@ def find_parcels(
     found: dict[str, _Candidate] = {}
     linked = _from_links(links, carriers, found, running, by_method)
     parcel_mail = PARCEL_LABEL.search(folded) is not None
+    unnamed = not running and not by_method
     for number, start, end, grouped in _numbers(text, carriers):
         if number in banned or _is_foreign(number, text, folded, start, end, grouped=grouped):
             continue
@@ -195,6 +197,10 @@ def find_parcels(
             )
             context = NEAR_PARCEL if near or beside else PARCEL_MAIL if parcel_mail else 0.0
         _weigh(candidate, carriers, folded, start, end, running, by_method, context)
+        if unnamed and called and CYRILLIC.search(folded[max(0, start - LABEL_REACH) : start]):
+            for carrier in list(candidate.scores):
+                if carrier.cyrillic:
+                    candidate.scores[carrier] += NAMED
     waybills = [
         waybill for candidate in found.values() if (waybill := _decided(candidate)) is not None
     ]
