@@ -68,8 +68,6 @@ async def open_database(settings: Store) -> Database:
     path = sqlite_path(settings.url)
     if path is not None:
         return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
-    if not is_postgresql(settings.url):
-        raise SettingsError("store.url must begin with sqlite:/// or postgresql://")
     return await asyncio.to_thread(PostgresqlDatabase, settings.url, pool_size=settings.pool_size)
 
 
@@ -80,6 +78,8 @@ def key_file(settings: Store) -> KeyFile:
         SettingsError: ``store.key_file`` must be set, since replicas share it.
     """
     path = sqlite_path(settings.url)
+    if path is None and not is_postgresql(settings.url):
+        raise SettingsError("store.url must begin with sqlite:/// or postgresql://")
     if settings.key_file is not None:
         return KeyFile(settings.key_file, make=False)
     if path is None:

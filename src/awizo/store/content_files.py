@@ -27,7 +27,7 @@ T = TypeVar("T")
 CHUNK_BYTES = 262_144
 WRITERS = 8
 LEFT_ALONE_S = 3600.0  # no mail takes that long between its file and its row
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ContentFiles:

@@ -62,6 +62,10 @@ def as_store_error(error: Exception, what: str) -> StoreError:
     return StoreError(f"{what}: {error}" + (f" ({name})" if name else ""))
 
 
+def _is_sick(error: Exception) -> bool:
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SICK
+
+
 class SqliteTransaction:
     """See :class:`awizo.store.database.Transaction`."""
 
@@ -159,6 +163,8 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise as_store_error(error, str(path)) from None
         self._seen_version = self._data_version()
+        place = path.stat()
+        self._identity = (place.st_dev, place.st_ino)
         self.files: ContentFiles | None = ContentFiles(path.with_name(path.name + ".d"))
         self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="awizo-read")
         self._writer = threading.Thread(target=self._write_loop, name="awizo-write", daemon=True)
@@ -289,6 +295,7 @@ class SqliteDatabase:
     def _run(self, batch: list[_Waiting]) -> None:
         """Run a batch in one transaction; whatever happens, everybody gets an answer."""
         try:
+            self._see_that_it_is_ours()
             has_work = self._commit_together(batch)
         except Exception as error:  # not a unit's own: the whole batch failed
             has_work = False
@@ -305,6 +312,18 @@ class SqliteDatabase:
                 loop.call_soon_threadsafe(_tell, done)
         if has_work:
             self._bell.ring()
+
+    def _see_that_it_is_ours(self) -> None:
+        """Refuse to write into a file that has no name any more: nobody would find it again."""
+        try:
+            place = self.path.stat()
+            there = (place.st_dev, place.st_ino) == self._identity
+        except OSError:
+            there = False
+        if not there:
+            raise StoreError(
+                f"{self.path} was moved or replaced under the running service; restart it"
+            )
 
     def _commit_together(self, batch: list[_Waiting]) -> bool:
         connection = self._connection
@@ -356,8 +375,7 @@ class SqliteDatabase:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        code = (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
-        if code in _SICK or isinstance(error, sqlite3.ProgrammingError):
+        if _is_sick(error) or isinstance(error, sqlite3.ProgrammingError):
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             with contextlib.suppress(sqlite3.Error):
@@ -431,7 +449,19 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as error:
+            if _is_sick(error):
+                self._drop_reader()
             raise as_store_error(error, str(self.path)) from error
+
+    def _drop_reader(self) -> None:
+        """Have this thread begin again with a fresh connection."""
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        self._local.connection = None
+        if connection is not None:
+            with self._readers_lock:
+                self._readers.remove(connection)
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
 
     async def wait_for_work(self, timeout_s: float) -> None:
         await self._bell.wait(timeout_s)
@@ -446,6 +476,7 @@ class SqliteDatabase:
         if path.exists():
             raise StoreError(f"{path} exists already; a backup overwrites nothing")
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             source = self._connect(reader=True)
             target = sqlite3.connect(path, isolation_level=None)
