@@ -10,7 +10,7 @@ import pytest
 from awizo.errors import Deferral, PermanentFailure
 from awizo.telemetry import metrics
 from support.peers import HANG_UP, RESET, STALL, Late, SmtpPeer, a_peer
-from support.smarthost_parts import MAIL, a_post, a_smarthost, codes, send, the_way_out
+from support.smarthost_parts import MAIL, a_post, a_smarthost, codes, send, the_way_out, until
 
 BEFORE_THE_DOT = ("CONNECT", "EHLO", "MAIL", "RCPT", "DATA")
 PATIENCE_S = 0.3
@@ -59,8 +59,7 @@ async def test_a_mail_that_is_cancelled_after_its_final_dot_is_counted_as_well()
     async with a_peer(peer), the_way_out(a_smarthost(peer)) as smarthosts:
         before = in_doubt()
         sending = asyncio.ensure_future(send(smarthosts, a_post()))
-        while not peer.mails:
-            await asyncio.sleep(0.005)
+        await until(lambda: bool(peer.mails))
         sending.cancel()
         with pytest.raises(asyncio.CancelledError):
             await sending

@@ -366,7 +366,7 @@ class _Conversation:
             user=self.connection.user,
         )
         said = await self._say("DOT", usual="250 2.0.0 queued", mail=mail)
-        if said.startswith("2") and mail not in self.peer.mails:
+        if said.startswith("2") and not any(kept is mail for kept in self.peer.mails):
             self.peer.mails.append(mail)
         self.mail, self.rcpts = None, []
         self.connection.mails += 1

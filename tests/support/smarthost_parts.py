@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -113,6 +114,13 @@ async def the_way_out(
 
 async def send(smarthosts: Smarthosts, post: Post) -> list[RecipientResult]:
     return await smarthosts.send(post.message, post.recipients, post.read)
+
+
+async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    """Return once *condition* holds."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
 
 
 def codes(results: Sequence[RecipientResult]) -> list[str]:

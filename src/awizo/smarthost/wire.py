@@ -164,10 +164,11 @@ class Wire(asyncio.Protocol):
             self._writable = None
 
     async def flush(self, timeout_s: float) -> None:
-        """Wait until nothing is left to be handed to the operating system."""
+        """Wait until nothing is left to be handed on, to the operating system or to TLS."""
         if self._transport is None or self._transport.is_closing():
             return
-        self._transport.set_write_buffer_limits(high=0)
+        # Not 0: asyncio's TLS would take an empty buffer for a full one, and pause for good.
+        self._transport.set_write_buffer_limits(high=1)
         try:
             await self.drain(timeout_s)
         finally:
