@@ -181,7 +181,8 @@ class Spool(Protocol):
     ) -> list[Job]:
         """Take due jobs: with *forward* only ``Forward`` jobs, else only the others.
 
-        Only jobs of ``planned`` deliveries are handed out. Calls to Allegro: at most one job
+        Only jobs of ``planned`` deliveries are handed out, and ``Forward`` jobs of those that
+        are judged again while the mail itself goes on. Calls to Allegro: at most one job
         of an order (by account and order id) is leased at a time, and jobs of one delivery
         strictly in order: each waits until its earlier siblings are done or failed (a failed
         one does not keep the others from running). Forward jobs wait for nobody. Fair between
@@ -209,8 +210,13 @@ class Spool(Protocol):
         jobs: Sequence[Action],
         first_due_at: Mapping[int, datetime] | None = None,
         ending: Ending,
+        decide: Decide | None = None,
     ) -> None:
-        """Store what was decided with its jobs (``first_due_at`` by position), end the lease."""
+        """Store what was decided with its jobs (``first_due_at`` by position), end the lease.
+
+        A ``Forward`` that was queued while the delivery waited stands for that of *jobs*;
+        *decide* is asked then how the delivery goes on, for it may be done already.
+        """
 
     async def defer_delivery(
         self,
@@ -220,8 +226,12 @@ class Spool(Protocol):
         due_at: datetime,
         history: Iterable[HistoryEntry] = (),
         problem: str | None = None,
+        forward_at: datetime | None = None,
     ) -> None:
-        """Judge again later (its order is not known yet); keeps the state, counts the attempt."""
+        """Judge again later (its order is not known yet); keeps the state, counts the attempt.
+
+        With *forward_at* the mail itself does not wait: its ``Forward`` job is queued, once.
+        """
 
     async def save_progress(self, job: Job, progress: Mapping[str, Any]) -> None:
         """Keep what this attempt has achieved so far; the lease goes on."""

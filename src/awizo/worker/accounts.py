@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
@@ -34,7 +34,7 @@ CONNECTION_CHECK_S = 5.0  # how soon a fresh 'awizo login' is noticed
 SYNC_ON_DEMAND_S = 20.0  # a mail waits no longer for a sync it asked for
 CONVERSATION_S = 5.0  # nor for the Message Center
 INTEGRATED_S = 5.0
-DEMAND_PAUSE_S = 1.0  # demands closer together share one sync
+DEMAND_PAUSE_S = 0.5  # syncs on demand are no closer together; those who wait share one
 
 
 class AccountKeeper:
@@ -63,7 +63,7 @@ class AccountKeeper:
         self._alerts = alerts
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
-        self._synced_at: dict[str, datetime] = {}
+        self._sync_began_at: dict[str, datetime] = {}
         self._senders_seen: set[tuple[str, str]] = set()
 
     async def run(self) -> None:
@@ -100,9 +100,9 @@ class AccountKeeper:
             await sync.first_sync(name, self._now())
             log.info("first_sync_done", orders=await self._index.count(name))
         async with self._lock(name):
+            self._sync_began_at[name] = self._now()
             await sync.sync_events(name, self._now())
             await sync.reread_incomplete(name, self._now())
-            self._synced_at[name] = self._now()
         metrics.ORDERS_INDEXED.labels(account=name).set(await self._index.count(name))
 
     def _lock(self, name: str) -> asyncio.Lock:
@@ -129,14 +129,19 @@ class AccountKeeper:
         if not await self.connected(name):
             return
         async with self._lock(name):
-            last = self._synced_at.get(name)
-            if last is not None and asked_at - last < timedelta(seconds=DEMAND_PAUSE_S):
-                return  # somebody's sync has just seen all that there was to see
+            last = self._sync_began_at.get(name)
+            if last is not None and last >= asked_at:
+                return  # a sync that began after the question has seen all there was to see
+            if (
+                last is not None
+                and (pause_s := DEMAND_PAUSE_S - (self._now() - last).total_seconds()) > 0
+            ):
+                await asyncio.sleep(pause_s)  # whoever asks meanwhile shares this one
+            self._sync_began_at[name] = self._now()
             try:
                 sync = self._sync_of(name)
                 await sync.sync_events(name, self._now())
                 await sync.reread_incomplete(name, self._now())
-                self._synced_at[name] = self._now()
             except ActionError as error:
                 log.info("sync_deferred", code=error.code, account=name)
 

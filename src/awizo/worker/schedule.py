@@ -140,6 +140,8 @@ def after_job(delivery: Delivery, jobs: Sequence[Job], *, now: datetime, policy:
                 cancel_jobs=True,
             )
 
+    if delivery.state is DeliveryState.RECEIVED:
+        return Ending()  # the mail went on ahead; what is to be filed is still being judged
     must_forward = bool(forwards)
     if failed and not forwards:
         if plan.fallback is Disposition.HOLD or any(job.code in HOLD_CODES for job in failed):

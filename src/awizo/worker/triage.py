@@ -47,7 +47,7 @@ from awizo.triage.match import match
 from awizo.triage.parse import parse
 from awizo.triage.plan import PlanContext, make_plan, without_order
 from awizo.worker.alerts import Alerts
-from awizo.worker.schedule import after_planning, history
+from awizo.worker.schedule import after_job, after_planning, history
 
 log = structlog.get_logger()
 
@@ -295,15 +295,6 @@ class Triage:
                 patience = max(patience, policy.order_wait_first_sync_s)
         over_at = delivery.received_at + timedelta(seconds=patience)
         reason = plan.problem or "order_unknown"
-        if plan.disposition is Disposition.FORWARD:
-            # Something in the mail cannot wait; only its filing needed the order.
-            return Plan(
-                disposition=Disposition.FORWARD,
-                fallback=plan.fallback,
-                reason=plan.reason,
-                problem=reason,
-                notes=plan.notes,
-            )
         if now >= over_at:
             return without_order(plan, reason)
         step = ORDER_STEPS_S[min(delivery.attempts, len(ORDER_STEPS_S) - 1)]
@@ -311,8 +302,15 @@ class Triage:
         entries: tuple[HistoryEntry, ...] = ()
         if delivery.attempts == 0:
             entries = (history(now, "order_awaited", until=over_at.isoformat(), reason=reason),)
+        # Something in the mail may be what only it says: then only its filing waits.
+        goes_on = plan.disposition is Disposition.FORWARD
         await self._spool.defer_delivery(
-            delivery.id, leased.lease, due_at=due_at, history=entries, problem=reason
+            delivery.id,
+            leased.lease,
+            due_at=due_at,
+            history=entries,
+            problem=reason,
+            forward_at=now if goes_on else None,
         )
         log.info("delivery_deferred", code=reason, retry_in_s=round(step, 1))
         return None
@@ -353,6 +351,7 @@ class Triage:
             jobs=jobs,
             first_due_at=first_due,
             ending=ending,
+            decide=lambda stored, all_jobs: after_job(stored, all_jobs, now=now, policy=policy),
         )
         log.info(
             "delivery_planned",
