@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -29,6 +31,7 @@ from awizo.triage.rules import RuleSource, compile_rules
 app = typer.Typer(no_args_is_help=True, help="Measure the rules, draft new ones.")
 
 LABELS = "labels.jsonl"
+_ID = re.compile(r'^id = "([^"]+)"$', re.MULTILINE)
 
 
 @app.command("test")
@@ -212,7 +215,7 @@ def new_example(
     async def work() -> None:
         settings = read_settings(config, log_level="warning")
         try:
-            message = parse(file.read_bytes())
+            message = parse(await asyncio.to_thread(file.read_bytes))
         except OSError as error:
             raise SettingsError(f"{file}: {error.strerror}") from None
         book = load_book(settings)
@@ -222,26 +225,54 @@ def new_example(
             facts = await inspector.inspect(message)
         finally:
             await inspector.close()
-        draft = draft_rule(message, kind)
-        new_rules = compile_rules(_with_draft(settings, draft, into))
+        known = await asyncio.to_thread(_text_of, into)
+        draft = _with_new_id(draft_rule(message, kind), known)
+        text = f"{known.rstrip()}\n\n{draft}".lstrip("\n")
+        new_rules = compile_rules(_with_file(settings, str(into or "draft"), text))
         new_book = Book(rules=new_rules, hosts=book.hosts, carriers=book.carriers)
         for name, one in (("so far", book), ("with it", new_book)):
             verdict = judge(message, facts, one).verdict
             err.print(f"# {name}: {verdict.kind} ({verdict.confidence:.0%} sure)", markup=False)
+        if verdict.kind is not kind:
+            err.print("# still not what it should be: raise its weight, or set decides = true")
         broken = [words for words in new_rules.check_examples() if str(into or "draft") in words]
         for words in broken:
             err.print(f"# {words}", markup=False, soft_wrap=True)
         if into is None:
             typer.echo(draft, nl=False)
             return
-        known = into.read_text(encoding="utf-8") if into.exists() else ""
-        into.parent.mkdir(parents=True, exist_ok=True)
-        into.write_text(f"{known.rstrip()}\n\n{draft}".lstrip("\n"), encoding="utf-8")
+        await asyncio.to_thread(_write, into, text)
         out.print(f"added to {into}; go over it, then run 'awizo check'", markup=False)
 
     run(work)
 
 
-def _with_draft(settings: Settings, draft: str, into: Path | None) -> Sequence[RuleSource]:
-    sources = [RuleSource(path, text) for path, text in rule_sources(settings)]
-    return [*sources, RuleSource(str(into or "draft"), draft)]
+def _text_of(file: Path | None) -> str:
+    return file.read_text(encoding="utf-8") if file is not None and file.exists() else ""
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"{file}: {error.strerror}") from None
+
+
+def _with_new_id(draft: str, known: str) -> str:
+    """The draft with a number behind its id where the file has that id already."""
+    found = _ID.search(draft)
+    if found is None or found[0] not in known:
+        return draft
+    number = 2
+    while f'id = "{found[1]}-{number}"' in known:
+        number += 1
+    return draft.replace(found[0], f'id = "{found[1]}-{number}"', 1)
+
+
+def _with_file(settings: Settings, path: str, text: str) -> Sequence[RuleSource]:
+    """All rule files, this one with a new text, in load order."""
+    name = Path(path).name
+    texts = {Path(p).name: RuleSource(p, t) for p, t in rule_sources(settings)}
+    texts[name] = RuleSource(path, text)
+    return [source for _, source in sorted(texts.items())]
