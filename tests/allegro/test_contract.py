@@ -1,8 +1,8 @@
-"""Every request of the client is one that Allegro's own description allows."""
+"""Client and emulator, each held to Allegro's own description: requests, answers, media types."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -12,14 +12,17 @@ from pydantic import BaseModel
 
 from awizo.allegro import schema
 from awizo.allegro.client import AllegroAccount
+from awizo.errors import ActionError
 from awizo.model import FulfillmentStatus
 from support.allegro_parts import START, some_clients
+from support.emulator_parts import PDF, a_shop
 from support.openapi import CheckedNetwork, needs_spec, spec
 from support.scripted import ScriptedNetwork, answer
 
 pytestmark = needs_spec
 
 ORDER = "29738e61-7f6a-11e8-ac45-09db60ede9d6"
+OTHER = "39738e61-7f6a-11e8-ac45-09db60ede9d6"
 
 
 def account(reply: httpx.Response) -> tuple[AllegroAccount, CheckedNetwork]:
@@ -60,6 +63,87 @@ async def test_every_request_is_in_the_description() -> None:
     opened, network = account(form)
     await opened.order(ORDER)
     assert network.checked == [("GET", f"/order/checkout-forms/{ORDER}")]
+
+
+async def test_client_and_emulator_agree_with_the_description_in_every_call() -> None:
+    """Both sides at once: what the one asks and what the other answers, for better and worse."""
+    shop = a_shop()
+    order = shop.order()
+    seller = shop.bench.clients.account("default")
+    day = timedelta(days=1)
+
+    assert (await seller.me()).email == shop.emulator.seller.email
+    assert await seller.additional_emails() == ()
+    newest = await seller.latest_event_id()
+    assert [event.id for event in await seller.events(None, 1000)][-1] == newest
+    page = await seller.orders_page(
+        bought_from=START - day, bought_to=START + day, offset=0, limit=100
+    )
+    assert page.total == 1
+    known = await seller.order(order.id)
+    assert known == page.orders[0]
+    invoice_id = await seller.declare_invoice(order.id, "FV 1.pdf", "FV 1")
+    await seller.put_invoice_file(order.id, invoice_id, PDF)
+    await seller.put_invoice_file(order.id, invoice_id, PDF)  # 409: it is there
+    assert await seller.add_link(order.id, "https://hub.eparagony.pl/1")
+    assert not await seller.add_link(order.id, "https://hub.eparagony.pl/1")
+    listed = await seller.invoices(order.id)
+    assert (len(listed.invoices), len(listed.links)) == (1, 1)
+    await seller.set_fulfillment(order.id, FulfillmentStatus.SENT, known.revision)
+    await seller.add_shipment(order.id, carrier="DHL", number="12345678910")
+    await seller.add_shipment(order.id, carrier="OTHER", number="1", carrier_name="x" * 40)
+    assert len(await seller.shipments(order.id)) == 2
+    assert "DHL" in {carrier.id for carrier in await seller.carriers()}
+    shop.emulator.add_message(order.id, "hej")
+    threads, _ = await seller.threads()
+    assert (await seller.thread(threads[0].id)).login == order.login
+    assert len((await seller.messages(threads[0].id, after=START - day))[0]) == 1
+
+    asked = {(one.method, one.operation) for one in shop.emulator.requests}
+    assert len(asked) == 17
+
+
+REFUSALS: dict[str, tuple[str, Callable[[AllegroAccount, str], Awaitable[object]], str]] = {
+    "order": ("", lambda a, _: a.order(OTHER), "order_missing"),
+    "malformed": ("", lambda a, _: a.order("nonsense"), "order_missing"),
+    "revision": ("", lambda a, o: a.set_fulfillment(o, FulfillmentStatus.SENT, "old"),
+                 "revision_conflict"),
+    "limit": ("status-limit", lambda a, o: a.set_fulfillment(o, FulfillmentStatus.SENT, None),
+              "operation_limit"),
+    "denied": ("forbidden", lambda a, o: a.set_fulfillment(o, FulfillmentStatus.SENT, None),
+               "access_denied"),
+    "scan": ("scan-clash", lambda a, o: a.declare_invoice(o, "a.pdf", None), "scan_in_progress"),
+    "scan 422": ("scan-clash,status=422", lambda a, o: a.declare_invoice(o, "a.pdf", None),
+                 "scan_in_progress"),
+    "too fast": ("metadata-too-fast", lambda a, o: a.declare_invoice(o, "a.pdf", None),
+                 "metadata_too_fast"),
+    "no file": ("", lambda a, o: a.put_invoice_file(o, OTHER, PDF), "invoice_missing"),
+    "link": ("", lambda a, o: a.add_link(o, "https://docs.example/1"), "link_refused"),
+    "carrier": ("", lambda a, o: a.add_shipment(o, carrier="DPD", number="1"), "carrier_refused"),
+    "waybill": ("", lambda a, o: a.add_shipment(o, carrier="DPD", number="1*1"),
+                "waybill_invalid"),
+    "waybills": ("waybill-limit", lambda a, o: a.add_shipment(o, carrier="OTHER", number="1"),
+                 "waybill_limit"),
+    "busy": ("busy", lambda a, o: a.shipments(o), "allegro_busy"),
+    "down": ("failing", lambda a, o: a.invoices(o), "allegro_error"),
+    "late": ("timeout,on=orders+file", lambda a, o: a.put_invoice_file(o, OTHER, PDF),
+             "invoice_missing"),
+    "tokens": ("password-change", lambda a, o: a.me(), "account_paused"),
+    "scope": ("missing-scope", lambda a, o: a.threads(), "access_denied"),
+    "thread": ("", lambda a, o: a.thread("nobody"), "request_refused"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_refusals_are_described_too_and_sorted_by_their_meaning(name: str) -> None:
+    scenario, call, code = REFUSALS[name]
+    shop = a_shop()
+    order = shop.order()
+    if scenario:
+        shop.emulator.set_scenario(scenario)
+    with pytest.raises(ActionError) as refused:
+        await call(shop.bench.clients.account("default"), order.id)
+    assert refused.value.code == code
 
 
 DESCRIBED: list[tuple[type[BaseModel], str]] = [

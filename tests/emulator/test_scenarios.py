@@ -18,6 +18,7 @@ from awizo.emulator.scenarios import (
     UnknownScenario,
     parse,
 )
+from awizo.problems import PROBLEMS
 from support.allegro_parts import Clock
 from support.emulator_parts import PUBLIC, an_emulator, api, code_of
 
@@ -68,6 +69,14 @@ def test_every_scenario_is_told_of_in_the_docs() -> None:
     rows = set(re.findall(r"^\| `([a-z-]+)`", DOCS.read_text(encoding="utf-8"), re.MULTILINE))
     assert rows >= set(KINDS)
     assert {row for row in rows if row in KINDS} == set(KINDS)
+
+
+def test_the_words_for_every_symptom_are_words_of_ours() -> None:
+    rows = re.findall(r"^\| A\d+ \|.*\| (.*) \|$", DOCS.read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(rows) == 22
+    notes = {"filed_as_link", "buyer_not_mailed", "buyer_not_told"}
+    said = {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
+    assert said - notes <= set(PROBLEMS)
 
 
 # --- when they strike ------------------------------------------------------
