@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from dataclasses import dataclass
 from email.message import EmailMessage
 from functools import cache
@@ -9,6 +11,7 @@ from functools import cache
 from awizo.model import Match, Order, Plan, Verdict
 from awizo.resources import config_dir
 from awizo.settings import Policy
+from awizo.triage.fold import fold
 from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
 from awizo.triage.plan import make_plan
@@ -65,3 +68,17 @@ def told(subject: str, body: str, **headers: str) -> Outcome:
     order = Match(Order(account="", order_id="order"), method="masked_address")
     plan = make_plan(message, judged.verdict, order, Policy(), references=judged.references)
     return Outcome(judged.verdict, plan)
+
+
+def letters_no_folded_text_has(language: str) -> list[str]:
+    """Patterns with a letter that folding takes away: they could never match."""
+    found: list[str] = []
+    for file in sorted((config_dir() / "rules").glob(f"*.{language}.toml")):
+        data = tomllib.loads(file.read_text("utf-8"))
+        patterns = [p for named in data.get("words", {}).values() for p in named]
+        for rule in data.get("rule", ()):
+            patterns += [p for field in ("match", "also", "unless") for p in rule.get(field, ())]
+        # Lower-cased by hand: "\W" is no letter.
+        plain = [re.sub(r"\\[A-Z]", "", pattern) for pattern in patterns]
+        found += [f"{file.name}: {p}" for p in plain if any(fold(c) != c for c in p if c != " ")]
+    return found

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from support.language_rules import broken_examples, told
+from support.language_rules import broken_examples, letters_no_folded_text_has, told
 
 
 def test_every_czech_rule_holds_for_its_examples_and_not_for_its_counter_examples() -> None:
     assert broken_examples("cs") == []
+
+
+def test_no_czech_pattern_asks_for_a_letter_that_folding_takes_away() -> None:
+    assert letters_no_folded_text_has("cs") == []
 
 
 @pytest.mark.parametrize(
