@@ -52,10 +52,14 @@ class BookKeeper:
             return False
         self._seen = stamp
         try:
-            self.book = load_book(self._settings)
+            book = load_book(self._settings)
         except AwizoError as error:
             log.error("rules_refused", error=str(error))
             return False
+        if broken := book.rules.check_examples():
+            log.error("rules_refused", error="; ".join(broken[:5]))
+            return False
+        self.book = book
         log.info("rules_reloaded")
         return True
 

@@ -277,6 +277,13 @@ HASH_NAME = re.compile(
 )
 
 
+# What scanners and telephones call their files; their figures are dates and counters.
+SCAN_NAME = re.compile(
+    r"(?:scan|skan|scn|img|image|photo|foto|zdjecie|dsc|pxl|doc|document|dokument|camscanner|"
+    r"adobe scan|screenshot)[ _-]?(?:\d|$)|\d{8}[_-]\d{4,6}$"
+)
+
+
 def number_in_name(name: str) -> str | None:
     """The number that a file name spells, its ``/`` written as ``_`` or ``-``; best guess.
 
@@ -284,7 +291,7 @@ def number_in_name(name: str) -> str | None:
     """
     stem = clean(name).rsplit("/", 1)[-1]
     stem = re.sub(r"\.(?:pdf|p7m|xml)$", "", stem, flags=re.IGNORECASE)
-    if HASH_NAME.fullmatch(stem.lower()):
+    if HASH_NAME.fullmatch(stem.lower()) or SCAN_NAME.match(stem.lower()):
         return None
     words = [word for word in re.split(r"[_\s]+", stem) if word]
     labelled = False

@@ -362,8 +362,9 @@ def _strings(value: object, where: str) -> tuple[str, ...]:
 
 
 def _meant(word: str, known: Collection[str]) -> str:
-    close = get_close_matches(word, sorted(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+    names = sorted(str(name) for name in known)
+    close = get_close_matches(word, names, n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(names)}"
 
 
 def _weights(value: object, where: str) -> tuple[tuple[Kind, float], ...]:

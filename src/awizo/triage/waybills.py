@@ -13,6 +13,7 @@ order, a price or a code are never looked at.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
@@ -183,6 +184,7 @@ def find_parcels(
     linked = _from_links(links, carriers, found, running, by_method)
     parcel_mail = PARCEL_LABEL.search(folded) is not None
     unnamed = not running and not by_method
+    ends = [mention.end for mention in running]
     for number, start, end, grouped in _numbers(text, carriers):
         if number in banned or _is_foreign(number, text, folded, start, end, grouped=grouped):
             continue
@@ -191,10 +193,8 @@ def find_parcels(
         context = CALLED_PARCEL if called else 0.0
         if not called:
             near = PARCEL_LABEL.search(folded[max(0, start - 90) : end + 40])
-            beside = any(
-                mention.end <= start and BESIDE.fullmatch(folded, mention.end, start)
-                for mention in running
-            )
+            last = bisect_right(ends, start) - 1
+            beside = last >= 0 and BESIDE.fullmatch(folded, ends[last], start)
             context = NEAR_PARCEL if near or beside else PARCEL_MAIL if parcel_mail else 0.0
         _weigh(candidate, carriers, folded, start, end, running, by_method, context)
         if unnamed and called and CYRILLIC.search(folded[max(0, start - LABEL_REACH) : start]):
