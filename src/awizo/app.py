@@ -177,6 +177,7 @@ class App:
                 refused_link_hosts=keeper.refused_link_hosts,
                 integrated_carriers=keeper.integrated_carriers,
                 conversation=keeper.conversation,
+                sender_known=keeper.sender_known,
             ),
             alerts=alerts,
             now=self.now,

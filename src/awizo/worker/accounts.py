@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -34,6 +34,10 @@ CONNECTION_CHECK_S = 5.0  # how soon a fresh 'awizo login' is noticed
 SYNC_ON_DEMAND_S = 20.0  # a mail waits no longer for a sync it asked for
 CONVERSATION_S = 5.0  # nor for the Message Center
 INTEGRATED_S = 5.0
+SENDER_S = 5.0
+SENDER_ASKED_AGAIN = timedelta(hours=1)
+SENDER_PAUSE = timedelta(minutes=5)  # after nobody could say
+SENDERS_REMEMBERED = 10_000
 DEMAND_PAUSE_S = 0.5  # syncs on demand are no closer together; those who wait share one
 
 
@@ -64,7 +68,7 @@ class AccountKeeper:
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
         self._sync_began_at: dict[str, datetime] = {}
-        self._senders_seen: set[tuple[str, str]] = set()
+        self._senders: dict[tuple[str, str], tuple[datetime, bool]] = {}
 
     async def run(self) -> None:
         """Keep all accounts until cancelled."""
@@ -177,17 +181,28 @@ class AccountKeeper:
         except TimeoutError:
             return None
 
-    async def check_sender(self, name: str, address: str) -> bool:
-        """Whether Allegro knows this From address; asked once, warned about once."""
-        seen = (name, address.lower())
-        if seen in self._senders_seen or not await self.connected(name):
+    async def sender_known(self, name: str, address: str) -> bool:
+        """Whether Allegro takes mail from this address; asked now and then, warned about once.
+
+        True while nobody can say.
+        """
+        asked = (name, address.lower())
+        now = self._now()
+        known = self._senders.get(asked)
+        if known is not None and now - known[0] < SENDER_ASKED_AGAIN:
+            return known[1]
+        if not await self.connected(name):
             return True
-        self._senders_seen.add(seen)
         try:
-            unknown = await unregistered_senders(self._clients.account(name), [address])
-        except ActionError:
-            self._senders_seen.discard(seen)
+            async with asyncio.timeout(SENDER_S):
+                unknown = await unregistered_senders(self._clients.account(name), [address])
+        except (TimeoutError, ActionError):
+            # No mail waits for the same silence again.
+            self._senders[asked] = (now - SENDER_ASKED_AGAIN + SENDER_PAUSE, True)
             return True
+        if len(self._senders) >= SENDERS_REMEMBERED:
+            self._senders.clear()
+        self._senders[asked] = (now, not unknown)
         if unknown:
             await self._alerts.raise_("sender_unknown", account=name)
         return not unknown

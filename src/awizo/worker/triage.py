@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -68,6 +68,7 @@ class Surroundings:
         refused_link_hosts: Document hosts that Allegro refused for the account.
         integrated_carriers: Carriers Allegro tracks; ``None`` when not learnt.
         conversation: What the Message Center says about the buyer of an order.
+        sender_known: Whether Allegro takes an account's mail from an address.
     """
 
     connected: Callable[[str], Awaitable[bool]]
@@ -76,6 +77,7 @@ class Surroundings:
     refused_link_hosts: Callable[[str], Awaitable[frozenset[str]]]
     integrated_carriers: Callable[[str, Sequence[str]], Awaitable[frozenset[str] | None]]
     conversation: Callable[[Order], Awaitable[ConversationEvidence | None]]
+    sender_known: Callable[[str, str], Awaitable[bool]]
 
 
 class Triage:
@@ -160,6 +162,9 @@ class Triage:
             if waited is None:
                 return
             plan = waited
+        sender = message.from_address
+        if account and sender and not await self._around.sender_known(account, sender):
+            plan = replace(plan, notes=(*plan.notes, "sender_unknown"))  # never a hold
         metrics.JUDGEMENTS.labels(kind=judged.verdict.kind).inc()
         await self._store(leased, plan, judged, matched, facts, policy, account)
 

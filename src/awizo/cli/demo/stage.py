@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from awizo.allegro.client import AllegroClients
 from awizo.app import App
 from awizo.cli.common import utc_now
-from awizo.cli.demo.mail import DemoMail, DemoOrder
+from awizo.cli.demo.mail import SHOP, DemoMail, DemoOrder
 from awizo.emulator.server import CLIENT_ID, CLIENT_SECRET, Emulator
 from awizo.emulator.sink import CatchingSmarthost
 from awizo.model import DeliveryState
@@ -81,6 +81,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
     """Start everything but the service, which waits for its orders; stop all in reverse."""
     async with AsyncExitStack() as stack:
         emulator = Emulator(confirm_after_polls=None)
+        emulator.world.seller("default").email = SHOP  # Allegro takes mail from it
         allegro_url = await stack.enter_async_context(emulator.serving())
         smarthost = CatchingSmarthost()
         await smarthost.start()
