@@ -44,14 +44,15 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
         self._made = 0
         try:
-            self._give(self._folder)
+            self.own(self._folder)
             self._set_up()
             self.start()
         except BaseException:
             self.close()
             raise
 
-    def _give(self, path: Path) -> None:
+    def own(self, path: Path) -> None:
+        """Give a path to the user that serves."""
         if self._user is not None:
             os.chown(path, self._user.pw_uid, self._user.pw_gid)
 
