@@ -352,6 +352,9 @@ class App:
                 oldest = counts.oldest_unsettled_at
                 age_s = 0.0 if oldest is None else (self.now() - oldest).total_seconds()
                 metrics.OLDEST_UNSETTLED_SECONDS.set(max(0.0, age_s))
+                metrics.ALERTS.clear()
+                for alert in await stores.spool.alerts():
+                    metrics.ALERTS.labels(cause=alert["cause"]).set(1)
                 if self.now() >= purge_due:
                     contents, records = await operations.purge(self.settings.retention)
                     if contents or records:

@@ -10,6 +10,7 @@ refused in words that say what to do instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,17 +76,20 @@ class Operations:
     async def _release_held(self, delivery_id: str) -> None:
         def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
             plan = delivery.plan or Plan()
-            entry = (self._entry("released"),)
+            # What it was held for has been seen and decided on: no problem any more.
+            going_on = Ending(
+                state=DeliveryState.PLANNED, problem="", history=(self._entry("released"),)
+            )
             failed_forward = any(
                 isinstance(job.action, Forward) and job.state is JobState.FAILED for job in jobs
             )
             waiting = any(job.state in OPEN for job in jobs)
             failed = any(job.state is JobState.FAILED for job in jobs)
             if waiting or (failed and not failed_forward):
-                return Ending(state=DeliveryState.PLANNED, requeue_failed=True, history=entry)
+                return replace(going_on, requeue_failed=True)
             if plan.actions and not jobs:
-                return Ending(state=DeliveryState.PLANNED, add_jobs=plan.actions, history=entry)
-            return Ending(state=DeliveryState.PLANNED, add_jobs=(Forward(),), history=entry)
+                return replace(going_on, add_jobs=plan.actions)
+            return replace(going_on, add_jobs=(Forward(),))
 
         await self._change(delivery_id, decide)
 
@@ -153,7 +157,17 @@ class Operations:
         return decide
 
     async def _change(self, delivery_id: str, decide: Decide) -> None:
+        before = (await self._spool.show(delivery_id)).delivery
         await self._spool.change(delivery_id, now=self._now(), decide=decide)
+        if before.state is DeliveryState.HELD and before.problem is not None:
+            await self._end_alert(before.problem, before.account)
+
+    async def _end_alert(self, cause: str, account: str | None) -> None:
+        """The alert of a cause is over when no mail is held for it any more."""
+        async for stored in self._spool.list(states=(DeliveryState.HELD,), account=account):
+            if stored.delivery.problem == cause:
+                return
+        await self._spool.clear_alert(cause=cause, account=account)
 
     def _entry(self, event: str, **data: Any) -> HistoryEntry:
         return history(self._now(), event, by=self._actor, **data)

@@ -19,6 +19,7 @@ from support.store_parts import (
     FORWARDED,
     HELD,
     NOON,
+    OTHER_ORDER,
     SOMEBODY,
     STOPPED,
     Desk,
@@ -151,6 +152,36 @@ class TestRelease:
         assert jobs_of(stored) == [("UploadInvoice", QUEUED)]
         assert stored.jobs[0].progress["released"] is True
         assert by(stored, "released") == "anna"
+
+    async def test_what_it_was_held_for_is_no_problem_any_more(
+        self, desk: Desk, operations: Operations
+    ) -> None:
+        delivery_id = await a_held_mail(desk)
+        await operations.release(delivery_id)
+
+        (job,) = await desk.calls()
+        await desk.finish(job, STOPPED)
+
+        stored = await desk.show(delivery_id)
+        assert stored.delivery.state is DeliveryState.SETTLED
+        assert stored.delivery.problem is None
+
+    async def test_the_alert_ends_with_the_last_mail_that_was_held_for_its_cause(
+        self, desk: Desk, operations: Operations
+    ) -> None:
+        first = await a_held_mail(desk)
+        second = await desk.planned(2, an_upload(OTHER_ORDER))
+        (job,) = await desk.calls()
+        await desk.fail(job, HELD, code="number_reused")
+        await desk.spool.raise_alert(
+            cause="number_reused", account="default", text="x", now=NOON, repeat_after_h=24
+        )
+
+        await operations.release(first)
+        assert len(await desk.spool.alerts()) == 1
+        await operations.drop(second)
+
+        assert await desk.spool.alerts() == []
 
     async def test_a_mail_held_at_the_door_is_forwarded(
         self, desk: Desk, operations: Operations

@@ -122,7 +122,8 @@ def show(
                 out.print(
                     Text.assemble(
                         (f"{rfc3339(entry.at)}  ", "dim"), (f"{entry.event:<14} ", "bold"), data
-                    )
+                    ),
+                    soft_wrap=True,
                 )
 
     run(work)

@@ -92,7 +92,7 @@ class Ending:
         cancel_jobs: End every job that is still queued or deferred as failed, ``cancelled``.
         requeue_failed: Queue the failed jobs again, due now, with ``released: true`` added to
             their progress: a person wants the held plan carried out.
-        problem: Slug to set, ``None`` leaves it.
+        problem: Slug to set, "" ends it, ``None`` leaves it.
         due_at: When a held delivery ends by itself.
     """
 
