@@ -7,12 +7,27 @@ set -u
 }
 export DEBIAN_FRONTEND=noninteractive
 missing=""
-for pair in swaks:swaks msmtp:msmtp curl:curl php:php-cli perl:perl ruby:ruby node:nodejs npm:npm chromium:chromium; do
+for pair in swaks:swaks msmtp:msmtp curl:curl php:php-cli perl:perl ruby:ruby node:nodejs npm:npm chromium:chromium postfix:postfix; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 [ -e /usr/share/php/libphp-phpmailer/autoload.php ] || missing="$missing libphp-phpmailer"
+# Debian lets only one mail server be installed: two more are unpacked, not installed.
+peers=$(dirname "$0")/../.peers
+unpack=""
+[ -x "$peers/usr/sbin/exim4" ] || unpack="$unpack exim4-daemon-light"
+[ -x "$peers/usr/sbin/smtpd" ] || unpack="$unpack opensmtpd"
+[ -z "$unpack" ] || missing="$missing libgnutls-dane0 libidn12 libdb5.3 libevent-2.1-7"
 [ -n "$missing" ] || exit 0
 apt-get update -qq || exit 0
 for package in $missing; do
     apt-get install -y -qq --no-install-recommends "$package" >/dev/null 2>&1 || echo "Not installed: $package" >&2
 done
+for package in $unpack; do
+    folder=$(mktemp -d) && mkdir -p "$peers"
+    (cd "$folder" && apt-get download -qq "$package" >/dev/null 2>&1) && dpkg -x "$folder"/*.deb "$peers" ||
+        echo "Not unpacked: $package" >&2
+    rm -rf "$folder"
+done
+if [ -x "$peers/usr/sbin/exim4" ] && ! getent passwd Debian-exim >/dev/null; then
+    useradd --system --no-create-home --shell /usr/sbin/nologin Debian-exim # compiled into it
+fi
