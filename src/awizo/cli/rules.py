@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -116,7 +116,7 @@ def _labels(folder: Path) -> Iterator[tuple[Path, bytes, Label]]:
                 content = path.read_bytes()
             except OSError as error:
                 raise SettingsError(f"{file}:{number}: {path}: {error.strerror}") from None
-            yield path, content, label
+            yield path, content, replace(label, file=str(path.relative_to(folder)))
 
 
 def _shape(report: Report) -> dict[str, Any]:
