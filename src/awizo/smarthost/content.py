@@ -46,16 +46,11 @@ HEADER_END = b"\r\n\r\n"
 
 
 class Stuffing:
-    """Content in, wire out. Raises PermanentFailure ``content_unsafe`` from :meth:`feed`.
+    """Content in, wire out. Raises PermanentFailure ``content_unsafe`` where it is met."""
 
-    Attributes:
-        size_bytes: Content given out so far.
-    """
-
-    __slots__ = ("_at_line_start", "_digest", "_held", "_odd", "size_bytes")
+    __slots__ = ("_at_line_start", "_digest", "_held", "_odd")
 
     def __init__(self) -> None:
-        self.size_bytes = 0
         self._held = b""  # a CR at the end of a piece waits for its LF
         self._at_line_start = True
         self._odd = b""  # the open line, as long as it may become a dot among NULs
@@ -63,20 +58,25 @@ class Stuffing:
 
     def feed(self, chunk: bytes) -> bytes:
         """Take a piece of content, give what may be written."""
+        at_line_start = self._at_line_start
+        piece = self.check(chunk)
+        wire = piece.replace(b"\r\n.", b"\r\n..") if b"\r\n." in piece else piece
+        if at_line_start and wire.startswith(b"."):
+            wire = b"." + wire
+        self._count(wire, at_line_start)
+        return wire
+
+    def check(self, chunk: bytes) -> bytes:
+        """Take a piece of content; returns it without what waits for the next one."""
         piece = self._held + chunk if self._held else chunk
         self._held = b""
         if piece.endswith(b"\r"):
             self._held = b"\r"
             piece = piece[:-1]
-        if not piece:
-            return b""
-        self._refuse_unsafe(piece)
-        wire = piece.replace(b"\r\n.", b"\r\n..") if b"\r\n." in piece else piece
-        if self._at_line_start and wire.startswith(b"."):
-            wire = b"." + wire
-        self._count(wire)
-        self._at_line_start = piece.endswith(CRLF)
-        return wire
+        if piece:
+            self._refuse_unsafe(piece)
+            self._at_line_start = piece.endswith(CRLF)
+        return piece
 
     def end(self) -> bytes:
         """The final dot, behind a line end where the content has none."""
@@ -91,13 +91,11 @@ class Stuffing:
         """Hex digest of what was given out, as a reader unstuffs it."""
         return self._digest.hexdigest()
 
-    def _count(self, wire: bytes) -> None:
+    def _count(self, wire: bytes, at_line_start: bool) -> None:
         """Take the digest of the very bytes that are given out, unstuffed anew."""
-        if self._at_line_start and wire.startswith(b"."):
+        if at_line_start and wire.startswith(b"."):
             wire = wire[1:]
-        content = wire.replace(b"\r\n.", CRLF) if b"\r\n." in wire else wire
-        self._digest.update(content)
-        self.size_bytes += len(content)
+        self._digest.update(wire.replace(b"\r\n.", CRLF) if b"\r\n." in wire else wire)
 
     def _refuse_unsafe(self, piece: bytes) -> None:
         # Without a bare CR, and with as many LFs as CRs, there is no bare LF either.
@@ -172,7 +170,7 @@ class Content:
         eight_bit = eight_bit_header = False
         in_header, tail = True, CRLF
         async for chunk in self.chunks():
-            stuffing.feed(chunk)
+            stuffing.check(chunk)
             ascii_only = chunk.isascii()
             eight_bit = eight_bit or not ascii_only
             if in_header:

@@ -214,13 +214,17 @@ class Host:
         metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(0)
 
     def _failed(self, code: str, reply: str, began_at: datetime) -> None:
+        was_open = self._breaker.is_open
         self._breaker.failed(self._now(), code, began_at=began_at)
         self._why = (code, reply)
-        log.warning(
+        left_alone = self._breaker.is_open
+        metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(float(left_alone))
+        # The mails' own records tell of each attempt; the log of how the host's state changes.
+        say = log.warning if self._breaker.failures == 1 or left_alone > was_open else log.info
+        say(
             "smarthost_failed",
             smarthost=self.name,
             code=code,
             in_a_row=self._breaker.failures,
-            left_alone=self._breaker.is_open,
+            left_alone=left_alone,
         )
-        metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(float(self._breaker.is_open))

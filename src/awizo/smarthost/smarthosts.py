@@ -82,8 +82,9 @@ class Smarthosts:
         self, mail: Mail, recipients: Sequence[Recipient]
     ) -> dict[int, RecipientResult]:
         first: ActionError | None = None
-        name = mail.message.smarthost
-        for candidate in self._in_line(name):
+        for candidate in self._in_line(mail.message.smarthost):
+            if first is not None:
+                log.info("smarthost_passed_over", to=candidate, code=first.code)
             try:
                 return await self._host(candidate).send(mail, recipients)
             except HostTrouble as error:
@@ -93,8 +94,7 @@ class Smarthosts:
             except (Queued, PermanentFailure) as error:
                 first = error
                 break
-            log.info("smarthost_passed_over", smarthost=candidate, code=first.code)
-        why = first or Deferral("smarthost_unknown", f"no smarthost {name} in the settings")
+        why = first or Deferral("smarthost_unknown", "not in the settings any more")
         return {index: _failed(one, why) for index, one in enumerate(recipients)}
 
     def _in_line(self, name: str) -> tuple[str, ...]:
