@@ -6,11 +6,23 @@ set -u
     exit 0
 }
 export DEBIAN_FRONTEND=noninteractive
+PATH=$PATH:/usr/sbin:/sbin
 missing=""
-for pair in swaks:swaks msmtp:msmtp curl:curl php:php-cli perl:perl ruby:ruby node:nodejs npm:npm chromium:chromium postfix:postfix; do
+for pair in swaks:swaks msmtp:msmtp curl:curl php:php-cli perl:perl ruby:ruby node:nodejs \
+    javac:default-jdk-headless chromium:chromium postfix:postfix haproxy:haproxy; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
-[ -e /usr/share/php/libphp-phpmailer/autoload.php ] || missing="$missing libphp-phpmailer"
+# Libraries: the file that tells whether it is there, and the package that brings it.
+for pair in \
+    /usr/share/php/libphp-phpmailer/autoload.php:libphp-phpmailer \
+    /usr/share/php/Symfony/Component/Mailer/autoload.php:php-symfony-mailer \
+    /usr/share/nodejs/nodemailer:node-nodemailer \
+    /usr/share/perl5/IO/Socket/SSL.pm:libio-socket-ssl-perl \
+    /usr/share/perl5/Authen/SASL.pm:libauthen-sasl-perl \
+    /usr/share/java/javax.mail.jar:libmail-java \
+    /usr/share/java/javax.activation.jar:libactivation-java; do
+    [ -e "${pair%%:*}" ] || missing="$missing ${pair#*:}"
+done
 # Debian lets only one mail server be installed: two more are unpacked, not installed.
 peers=$(dirname "$0")/../.peers
 unpack=""
