@@ -29,13 +29,14 @@ from awizo.model import (
 from awizo.triage.calibration import PRIORS, calibrated, probabilities
 from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
-from awizo.triage.structure import Shape, Unit, shape_of, units_of
+from awizo.triage.structure import Shape, Unit, names_amount, shape_of, units_of
 
 REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
 SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
 DOCUMENT_SURE_AT = 0.6
 BAD_NEWS_FROM = 3.9  # a person's words that make the state of the order a side remark
 BESIDE_BAD_NEWS = 0.65
+MUCH_ABOUT_RATING = 7.0
 BESIDE_DOCUMENT = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
@@ -140,6 +141,8 @@ def classify(
         tally.flags.add("automatic")
     if shape.reply_headers:
         tally.flags.add("reply_headers")
+    if names_amount(units):
+        tally.flags.add("amount_named")
     scores = _scores(tally, facts, references)
     _weigh_free_text(tally, scores, message, shape)
     return _verdict(tally, scores, shape, facts, references, decided)
@@ -216,6 +219,9 @@ def _scores(
     if max(words[kind] for kind in PERSONAL) >= BAD_NEWS_FROM:
         for kind in STATES:
             words[kind] *= BESIDE_BAD_NEWS
+    if words[Kind.RATING_REQUEST] >= MUCH_ABOUT_RATING:
+        for kind in STATES:
+            words[kind] *= BESIDE_BAD_NEWS  # "It was delivered three days ago: rate it."
     if words[Kind.RATING_REQUEST] >= BAD_NEWS_FROM and tally.flags & SAID_HERE == {"question"}:
         words[Kind.FULFILMENT_CORRESPONDENCE] *= BESIDE_BAD_NEWS  # "Does it fit? Then rate us."
     about_document = max(words[kind] for kind in DOCUMENT_KINDS)
@@ -379,7 +385,9 @@ def _capped(
             return min(confidence, 0.85), "reply_headers_on_automatic_mail"
         if shape.quoted:
             return min(confidence, 0.85), "quotes_a_mail"
-        if max(own[kind] for kind in PERSONAL) >= SECONDARY_FROM:
+        # Beside a document the flags see to it that the mail goes on; the document is filed.
+        beside_document = main in DOCUMENT_KINDS and flags & SAID_HERE
+        if not beside_document and max(own[kind] for kind in PERSONAL) >= SECONDARY_FROM:
             return min(confidence, 0.85), "personal_words"
     if confidence < 0.5:
         return confidence, "faint_evidence"

@@ -361,6 +361,8 @@ def _ask_for_status(draft: _Draft, verdict: Verdict, policy: Policy) -> None:
     elif Kind.ORDER_PROCESSING in verdict.kinds:
         if verdict.flags & NEWS_OF_PAYMENT:
             draft.forward("payment_awaited")
+        elif "amount_named" in verdict.flags:
+            draft.forward("amount_named")
         elif verdict.fulfillment_status in (
             FulfillmentStatus.PROCESSING,
             FulfillmentStatus.READY_FOR_SHIPMENT,
@@ -385,6 +387,8 @@ def _ask_for_rest(
     """What keeps a mail from being stopped whatever else it says."""
     if flags := verdict.flags & ONLY_SAID_HERE:
         draft.forward(f"holds_{min(flags)}")
+    if verdict.kind is Kind.PAYMENT_RECEIVED and "payment_request" in verdict.flags:
+        draft.forward("payment_awaited")
     if PERSONAL & set(verdict.secondary):
         draft.forward("holds_correspondence")
     if Kind.OTHER in verdict.secondary:

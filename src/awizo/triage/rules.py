@@ -39,6 +39,7 @@ __all__ = [
 # What a verdict may say beside its kind; each is explained in docs/rules.md.
 FLAGS = frozenset(
     {
+        "amount_named",
         "automatic",
         "awaiting_payment",
         "cancelled",

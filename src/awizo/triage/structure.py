@@ -25,6 +25,7 @@ MAX_LABELS = 40
 MAX_HEADERS = 60
 WRAPPED_FROM = 55  # characters: a longer line without an end mark goes on in the next one
 BODY_FACTORS = (1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5)
+SENTENCE_WORDS = 5
 FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 CONVERSATION_WINDOW = timedelta(days=14)
@@ -35,12 +36,17 @@ _END = re.compile(
     r"|(?<=[^\W\d_]{3}\.)[\"')\]]*\s+(?=[^\Wa-z_])"
     r"|(?<=[^\W\d_]{2}\.)(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
     r"[\"')\]]*\s+(?=[^\Wa-z_\d])"
+    r"|(?<=[€$%)\]]\.)\s+(?=[^\Wa-z_\d][^\W\d_])"
     r"|(?<=\d{3}[.)])\s+(?=[^\Wa-z_\d][^\W\d_])"
 )
 _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
 )
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")  # says nothing in words; its "?" asks nothing
+_AMOUNT = re.compile(
+    r"\d(?:[.,]\d\d)? ?(?:zl|pln|eur|€|kc|czk|ft|huf|usd|\$|uah|грн)(?![a-zа-яіїєґ])"
+    r"|(?:eur|€|pln|usd|\$|£) ?\d"
+)
 _WORDY = re.compile(r"[^\W\d_]{2,}")
 _ENDS_SENTENCE = (".", "!", "?", ":", ";", "…")
 
@@ -319,9 +325,11 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def is_question(unit: Unit) -> bool:
-    return unit.place == "body" and unit.original.rstrip().endswith("?")
-
-
-def evidence_words(units: Sequence[Unit]) -> str:
-    return " · ".join(unit.original[:80] for unit in units)
+def names_amount(units: Sequence[Unit]) -> bool:
+    """A sentence, not a row of a table or a sum, names money."""
+    return any(
+        unit.place == "body"
+        and _AMOUNT.search(unit.folded) is not None
+        and len(_WORDY.findall(unit.folded)) >= SENTENCE_WORDS
+        for unit in units
+    )
