@@ -26,6 +26,7 @@ from awizo.cli.demo.outcomes import AtAllegro, Outcome, outcome_of
 from awizo.cli.demo.stage import Stage, order_maker, staged
 from awizo.telemetry.logging import configure_logging
 
+LOG = "awizo.log"
 PATIENCE_S = 90.0  # the slowest mail takes some ten seconds
 
 
@@ -38,29 +39,40 @@ def command(
     """A small Allegro, a smarthost and Awizo on loopback: send mails, show what came of each."""
 
     async def work() -> int:
-        began = time.monotonic()
-        folder = await asyncio.to_thread(tempfile.mkdtemp, prefix="awizo-demo-")
-        log_file = Path(folder) / "awizo.log"
-        with log_file.open("w", encoding="utf-8") as stream:
-            configure_logging("info", "json", stream)
-            async with staged(Path(folder)) as stage:
-                mails = demo_mails(order_maker(stage.emulator))
-                await stage.app.start()
-                _show_places(stage, as_json=as_json)
-                await _play(stage, mails)
-                outcomes = await _outcomes(stage, mails)
-                _show(outcomes, time.monotonic() - began, as_json=as_json)
-                if keep:
-                    err.print("Everything keeps running. Ctrl-C ends it.")
-                    await asyncio.Event().wait()
-        failed = any(not one.as_expected for one in outcomes)
-        if failed:
-            complain(f"the log is in {log_file}")
-        else:
-            await asyncio.to_thread(_remove, Path(folder))
-        return 1 if failed else 0
+        folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="awizo-demo-"))
+        try:
+            outcomes = await _perform(folder, as_json=as_json, keep=keep)
+        except asyncio.CancelledError:  # Ctrl-C
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            raise
+        except Exception:
+            complain(f"the log is in {folder / LOG}")
+            raise
+        if not all(one.as_expected for one in outcomes):
+            complain(f"the log is in {folder / LOG}")
+            return 1
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        return 0
 
     run(work)
+
+
+async def _perform(folder: Path, *, as_json: bool, keep: bool) -> list[Outcome]:
+    """Everything from the first part started to the last one stopped."""
+    began = time.monotonic()
+    with (folder / LOG).open("w", encoding="utf-8") as stream:
+        configure_logging("info", "json", stream)
+        async with staged(folder) as stage:
+            mails = demo_mails(order_maker(stage.emulator))
+            await stage.app.start()
+            _show_places(stage, as_json=as_json)
+            await _play(stage, mails)
+            outcomes = await _outcomes(stage, mails)
+            _show(outcomes, time.monotonic() - began, as_json=as_json)
+            if keep:
+                err.print("Everything keeps running. Ctrl-C ends it.")
+                await asyncio.Event().wait()
+    return outcomes
 
 
 def _show_places(stage: Stage, *, as_json: bool) -> None:
@@ -90,12 +102,12 @@ async def _play(stage: Stage, mails: Sequence[DemoMail]) -> None:
                 await stage.send(mail)
                 bar.advance(sending)
 
-        sent = asyncio.create_task(send_all())
-        async for settled in stage.settled(count, timeout_s=PATIENCE_S):
-            bar.update(settling, completed=settled)
-            if not err.is_terminal:
-                err.print(f"{settled} of {count} settled")
-        await sent
+        async with asyncio.TaskGroup() as group:
+            group.create_task(send_all())
+            async for settled in stage.settled(count, timeout_s=PATIENCE_S):
+                bar.update(settling, completed=settled)
+                if not err.is_terminal:
+                    err.print(f"{settled} of {count} settled")
 
 
 async def _outcomes(stage: Stage, mails: Sequence[DemoMail]) -> list[Outcome]:
@@ -142,7 +154,7 @@ def _show(outcomes: Sequence[Outcome], took_s: float, *, as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     table.add_column("Mail", ratio=5)
-    table.add_column("Kind", ratio=3)
+    table.add_column("Kind", ratio=3, overflow="fold")
     table.add_column("Order", no_wrap=True)
     table.add_column("What was done", ratio=5)
     table.add_column("Read back", ratio=5)
@@ -157,7 +169,3 @@ def _show(outcomes: Sequence[Outcome], took_s: float, *, as_json: bool) -> None:
         f"\n{good} of {len(outcomes)} outcomes as expected, in {took_s:.1f} s",
         style="green" if good == len(outcomes) else "bold red",
     )
-
-
-def _remove(folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
