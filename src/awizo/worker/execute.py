@@ -21,7 +21,14 @@ from awizo.actions.forward import forward
 from awizo.allegro.client import AllegroClients
 from awizo.allegro.ports import Ledger, Memory
 from awizo.documents import Inspector
-from awizo.errors import ActionError, Deferral, LeaseLost, NotFound, PermanentFailure
+from awizo.errors import (
+    ActionError,
+    Deferral,
+    LeaseLost,
+    NotFound,
+    PermanentFailure,
+    StoreError,
+)
 from awizo.model import Delivery, DeliveryState, Disposition, Job, action_name
 from awizo.orders.port import OrderIndex
 from awizo.settings import Policy, Settings
@@ -58,6 +65,7 @@ TROUBLE_AT_SMARTHOST = frozenset(
 ACCOUNT_TROUBLE = frozenset({"account_paused", "invalid_grant"})
 PDF_MAX_BYTES = 3_000_000  # FACTS 2.5: 3 MB, taken as decimal
 BOUNCE_HEAD_BYTES = 65_536
+REPORT_AGAIN_S = 1.0
 
 
 class Execution:
@@ -97,6 +105,8 @@ class Execution:
         self._now = now
         self._jitter = jitter
         self._new_id = new_id
+        # Standing alerts about the way out, with the smarthosts that have the trouble.
+        self._smarthost_alerts: dict[str, set[str]] = {code: set() for code in TROUBLE_AT_SMARTHOST}
 
     # -- calls to Allegro ---------------------------------------------------------------------
 
@@ -322,16 +332,37 @@ class Execution:
                 )
                 for job in ready
             }
-        for job in ready:
-            result = results[job.id]
-            delivery = deliveries[job.id]
+        # Those that have left first: until that is written down, they would be sent again.
+        for job in sorted(ready, key=lambda job: not results[job.id].ok):
             with structlog.contextvars.bound_contextvars(
                 delivery_id=job.delivery_id, job_id=job.id
             ):
+                await self._report(job, deliveries[job.id], results[job.id])
+
+    async def _report(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
+        """Write down what became of one recipient, whatever becomes of the others.
+
+        A mail that has left is reported again and again while the store is sick, for as long
+        as the lease may last: a report that is lost doubles the mail.
+        """
+        give_up_at = self._now() + timedelta(seconds=self._settings.retry.lease_s)
+        while True:
+            try:
                 if result.ok:
                     await self._sent(job, delivery, result)
                 else:
                     await self._not_sent(job, delivery, result)
+            except LeaseLost:
+                log.warning("lease_lost", work="forward")
+            except NotFound:
+                log.warning("delivery_gone", work="forward")
+            except StoreError as error:
+                if result.ok and self._now() < give_up_at:
+                    log.warning("report_repeated", error=str(error))
+                    await asyncio.sleep(REPORT_AGAIN_S)
+                    continue
+                log.error("report_lost", sent=result.ok, error=str(error))
+            return
 
     async def _sent(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
         now = self._now()
@@ -350,6 +381,21 @@ class Execution:
         )  # fmt: skip
         log.info("job_done", action="forward", attempt=job.attempts + 1)
         self._log_settled(outcome)
+        await self._smarthost_is_well(delivery.message.smarthost)
+
+    async def _smarthost_is_well(self, name: str) -> None:
+        """End the alerts about a smarthost that takes mail again, unless another has the same.
+
+        After a start nothing is known about any, so the first mail that leaves ends those of
+        the process before; a smarthost still in trouble raises its own anew.
+        """
+        for code in tuple(self._smarthost_alerts):
+            troubled = self._smarthost_alerts[code]
+            troubled.discard(name)
+            if not troubled:
+                del self._smarthost_alerts[code]
+                with contextlib.suppress(StoreError):  # the next start looks again
+                    await self._alerts.clear(code, account=None)
 
     def _delivery_check(self, delivery: Delivery, now: datetime) -> list[FollowUp]:
         """Look for the fate of a mail to a buyer in the Message Center later on."""
@@ -377,6 +423,8 @@ class Execution:
         error = result.error or Deferral("smarthost_busy", result.reply)
         policy = self._policy_of(delivery)
         if error.code in TROUBLE_AT_SMARTHOST:
+            troubled = self._smarthost_alerts.setdefault(error.code, set())
+            troubled.add(delivery.message.smarthost)
             await self._alerts.raise_(error.code, account=None, detail=error.reply)
         now = self._now()
         again = self._again_at(job, error, now, policy)

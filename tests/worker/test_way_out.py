@@ -1,0 +1,275 @@
+"""A mail on its way out: each recipient is settled, deferred, held or bounced as the hop said."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import structlog
+
+from awizo.errors import StoreError
+from awizo.model import Disposition, HistoryEntry, Job
+from awizo.settings import Alerts as AlertSettings
+from awizo.settings import Settings, Smarthost, Store
+from awizo.smarthost import Smarthosts
+from awizo.spool.port import StoredDelivery
+from awizo.store import Stores, open_store
+from awizo.worker import execute
+from awizo.worker.alerts import Alerts
+from awizo.worker.execute import Execution
+from awizo.worker.outbox import Outbox
+from awizo.worker.schedule import when_hold_is_over
+from support.peers import GOOD, HANG_UP, SmtpPeer, a_peer
+from support.smarthost_parts import Clock, a_smarthost
+from support.store_parts import BODY, Desk, accepted
+
+A, B, C = "a@klient.test", "b@klient.test", "c@klient.test"
+EIGHT_BIT = "Subject: FV\r\n\r\nZażółć\r\n".encode()
+DAYS = timedelta(days=1)
+
+
+@dataclass
+class Post:
+    """The real store, the real way out, one worker moved by hand."""
+
+    stores: Stores
+    desk: Desk
+    clock: Clock
+    execution: Execution
+
+    async def sends(self) -> int:
+        """Send everything that is due now; returns how many jobs that were."""
+        jobs = await self.desk.forwards(now=self.clock())
+        for _, group in itertools.groupby(jobs, key=lambda job: job.message_id):
+            await self.execution.send(list(group))
+        return len(jobs)
+
+    async def all(self) -> dict[str, StoredDelivery]:
+        return {one.delivery.recipient.address: one for one in await self.desk.all()}
+
+    async def end_hold(self, delivery_id: str) -> None:
+        stored = await self.desk.show(delivery_id)
+        await self.stores.spool.change(
+            delivery_id,
+            now=self.clock(),
+            decide=lambda delivery, jobs: when_hold_is_over(stored.delivery, stored.jobs),
+        )
+
+    async def causes(self) -> list[str]:
+        return [str(alert["cause"]) for alert in await self.stores.spool.alerts()]
+
+
+@asynccontextmanager
+async def a_post_office(
+    folder: Path, smarthost: Smarthost, **others: Smarthost
+) -> AsyncIterator[Post]:
+    clock = Clock()
+    settings = Settings(smarthost=smarthost, smarthosts=others)
+    stores = await open_store(Store(url=f"sqlite:///{folder}/awizo.db"), now=clock)
+    smarthosts = Smarthosts(settings, now=clock, instance_id="0123456789abcdef")
+    numbers = itertools.count(1000)
+    nothing = cast(Any, None)
+    execution = Execution(
+        settings=settings,
+        spool=stores.spool,
+        orders=stores.orders,
+        ledger=stores.ledger,
+        memory=stores.memory,
+        inspector=nothing,
+        clients=nothing,
+        smarthosts=smarthosts,
+        executors={},
+        alerts=Alerts(settings=AlertSettings(), spool=stores.spool, now=clock),
+        outbox=Outbox(spool=stores.spool, now=clock, new_id=lambda: f"n{next(numbers):025}"),
+        hostname="mail.example.pl",
+        now=clock,
+        jitter=lambda: 0,
+        new_id=lambda: f"n{next(numbers):025}",
+    )
+    try:
+        yield Post(stores, Desk(stores.spool), clock, execution)
+    finally:
+        await smarthosts.close()
+        await stores.close()
+
+
+async def test_each_recipient_of_one_transaction_ends_as_the_hop_said(tmp_path: Path) -> None:
+    peer = SmtpPeer(replies={f"RCPT {B}": "550 5.1.1 no such user", f"RCPT {C}": "450 4.2.0 later"})
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A, B, C))
+        await post.sends()
+        stored = await post.all()
+
+        assert stored[A].delivery.disposition is Disposition.FORWARD
+        assert stored[B].delivery.disposition is Disposition.BOUNCE
+        assert stored[B].delivery.problem == "smarthost_refused"
+        assert stored[C].delivery.disposition is None
+        assert stored[C].jobs[0].code == "smarthost_busy"
+        assert [mail.content for mail in peer.mails] == [BODY]
+
+
+async def test_a_bounce_goes_to_the_sender_from_nobody_through_the_same_smarthost(
+    tmp_path: Path,
+) -> None:
+    peer = SmtpPeer(replies={f"RCPT {B}": "550 5.1.1 no such user"})
+    async with (
+        a_peer() as default,
+        a_peer(peer) as own,
+        a_post_office(tmp_path, a_smarthost(default), own=a_smarthost(own)) as post,
+    ):
+        await accepted(post.stores.spool, recipients=(B,), smarthost="own")
+        await post.sends()
+        assert await post.sends() == 1
+
+        (notice,) = own.mails
+        assert notice.reverse_path == ""
+        assert notice.recipients == ("shop@example.pl",)
+        assert b"Final-Recipient: rfc822; b@klient.test" in notice.content
+        assert b"Diagnostic-Code: smtp; 550 5.1.1 no such user" in notice.content
+        assert not default.connections
+
+
+async def test_a_bounce_that_cannot_be_delivered_is_not_bounced(tmp_path: Path) -> None:
+    peer = SmtpPeer(replies={"RCPT": "550 5.1.1 no such user"})
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(B,))
+        while await post.sends():
+            pass
+
+        assert len(await post.desk.all()) == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "envelope"),
+    [
+        (BODY, {"reverse_path": ""}),
+        (BODY, {"reverse_path": "x1+y2@allegromail.pl"}),
+        (b"Auto-Submitted: auto-replied\r\n\r\nI am away.\r\n", {}),
+        (b"Content-Type: multipart/report; boundary=x\r\n\r\n--x--\r\n", {}),
+    ],
+    ids=["null", "buyer", "answer", "report"],
+)
+async def test_nobody_is_told_who_must_not_be(
+    body: bytes, envelope: dict[str, Any], tmp_path: Path
+) -> None:
+    peer = SmtpPeer(replies={"RCPT": "550 5.1.1 no such user"})
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(B,), body=body, **envelope)
+        await post.sends()
+
+        (stored,) = await post.desk.all()
+        assert stored.delivery.disposition is Disposition.BOUNCE
+
+
+async def test_a_mail_that_was_tried_for_four_days_is_returned(tmp_path: Path) -> None:
+    peer = SmtpPeer(replies={f"RCPT {A}": "450 4.2.0 later"})
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        (delivery_id,) = await accepted(post.stores.spool, recipients=(A,))
+        while (stored := await post.desk.show(delivery_id)).delivery.disposition is None:
+            due = stored.jobs[0].due_at
+            assert due is not None
+            post.clock.time = max(due, post.clock())
+            await post.sends()
+        await post.sends()
+
+        assert stored.delivery.disposition is Disposition.BOUNCE
+        assert post.clock() - stored.delivery.received_at > 3.9 * DAYS
+        (notice,) = peer.mails
+        assert b"Status: 4.2.0" in notice.content
+
+
+async def test_an_eight_bit_mail_waits_for_a_person_and_is_returned_when_nobody_came(
+    tmp_path: Path,
+) -> None:
+    peer = SmtpPeer(extensions=tuple(one for one in GOOD if one != "8BITMIME"))
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        (delivery_id,) = await accepted(post.stores.spool, recipients=(A,), body=EIGHT_BIT)
+        await post.sends()
+        held = (await post.desk.show(delivery_id)).delivery
+        assert (held.disposition, held.problem) == (Disposition.HOLD, "next_hop_lacks_8bitmime")
+        assert await post.sends() == 0
+
+        post.clock.tick(25 * 3600)
+        await post.end_hold(delivery_id)
+        await post.sends()
+        await post.sends()
+
+        ended = (await post.desk.show(delivery_id)).delivery
+        assert ended.disposition is Disposition.BOUNCE
+        (notice,) = peer.mails
+        assert notice.recipients == ("shop@example.pl",)
+
+
+async def test_trouble_at_the_smarthost_is_told_at_once_and_ends_when_it_is_over(
+    tmp_path: Path,
+) -> None:
+    peer = SmtpPeer(replies={"CONNECT": [HANG_UP, None]})
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A,))
+        await post.sends()
+        assert await post.causes() == ["smarthost_unreachable"]
+
+        post.clock.tick(61)
+        await post.sends()
+        assert await post.causes() == []
+        assert len(peer.mails) == 1
+
+
+async def test_a_smarthost_that_is_well_does_not_hide_another_that_is_not(
+    tmp_path: Path,
+) -> None:
+    bad = SmtpPeer(replies={"CONNECT": HANG_UP})
+    async with (
+        a_peer() as good,
+        a_peer(bad),
+        a_post_office(tmp_path, a_smarthost(good), bad=a_smarthost(bad)) as post,
+    ):
+        await accepted(post.stores.spool, 1, recipients=(A,), smarthost="bad")
+        await accepted(post.stores.spool, 2, recipients=(B,))
+        await post.sends()
+
+        assert len(good.mails) == 1
+        assert await post.causes() == ["smarthost_unreachable"]
+
+
+async def test_a_mail_that_left_is_written_down_though_the_store_was_sick_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "REPORT_AGAIN_S", 0.01)
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A, B))
+        finish, failures = post.stores.spool.finish, 3
+
+        async def sick(job: Job, *, entry: HistoryEntry, **report: Any) -> None:
+            nonlocal failures
+            if failures > 0:
+                failures -= 1
+                raise StoreError("disk I/O error")
+            await finish(job, entry=entry, **report)
+
+        monkeypatch.setattr(post.stores.spool, "finish", sick)
+        await post.sends()
+        post.clock.tick(3600)
+
+        assert await post.sends() == 0
+        assert len(peer.mails) == 1
+        assert {one.delivery.disposition for one in await post.desk.all()} == {Disposition.FORWARD}
+
+
+async def test_one_lost_lease_does_not_lose_the_reports_of_the_others(tmp_path: Path) -> None:
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A, B, C))
+        first, *others = await post.desk.forwards()
+        await post.desk.finish(first)  # as if by somebody else: its lease is gone
+        with structlog.testing.capture_logs() as logs:
+            await post.execution.send([first, *others])
+
+        assert [line["event"] for line in logs].count("lease_lost") == 1
+        done = [one.jobs[0].state for one in await post.desk.all()]
+        assert done == ["done", "done", "done"]
