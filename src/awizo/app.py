@@ -14,6 +14,7 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,6 +50,8 @@ from awizo.smarthost import Smarthosts, refuse_own_listener
 from awizo.spool.ids import new_id as make_id
 from awizo.spool.port import Ending, StoredDelivery
 from awizo.store import Stores, open_store
+from awizo.store.serving import ServingLock
+from awizo.store.urls import sqlite_path
 from awizo.telemetry import metrics
 from awizo.telemetry.health import Health
 from awizo.worker.accounts import AccountKeeper
@@ -82,6 +85,7 @@ class App:
     """One service in one event loop.
 
     Args:
+        clock: Seconds that only go forward, by which the pace towards Allegro is kept.
         transport: Takes the place of the network towards Allegro, for tests.
     """
 
@@ -90,10 +94,12 @@ class App:
         settings: Settings,
         *,
         now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.settings = settings
         self.now = now
+        self.clock = clock
         self.transport = transport
         self.instance_id = secrets.token_hex(8)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{self.instance_id}"
@@ -131,7 +137,9 @@ class App:
         stores = await open_store(settings.store)
         self._on_stop("store", stores.close)
         self.stores = stores
-        if settings.store.url.startswith("sqlite"):
+        if (path := sqlite_path(settings.store.url)) is not None:
+            lock = await asyncio.to_thread(ServingLock, path)
+            self._on_stop("serving", lock.release)
             taken_back = await stores.spool.take_back_leases()
             if taken_back:
                 log.info("leases_taken_back", count=taken_back)
@@ -139,7 +147,12 @@ class App:
         await inspector.start()
         self._on_stop("documents", inspector.close)
         clients = AllegroClients(
-            settings, stores.accounts, stores.memory, now=self.now, transport=self.transport
+            settings,
+            stores.accounts,
+            stores.memory,
+            now=self.now,
+            clock=self.clock,
+            transport=self.transport,
         )
         self._on_stop("allegro", clients.close)
 

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
 from awizo.allegro.ports import AccountRecord, TokenPair
-from awizo.app import App
+from awizo.app import App, utc_now
 from awizo.emulator.server import CLIENT_ID, CLIENT_SECRET, Emulator
 from awizo.emulator.sink import CatchingSmarthost, CaughtMail
 from awizo.emulator.world import Order
@@ -66,12 +66,12 @@ class House:
 
     @property
     def operations(self) -> Operations:
-        return Operations(spool=self.app.stores.spool, now=lambda: datetime.now(UTC), actor="test")
+        return Operations(spool=self.app.stores.spool, now=self.app.now, actor="test")
 
     async def connect(self, account: str = "default", seller: str = "default") -> None:
         """Give an account tokens, as ``awizo login`` does."""
         pair = self.emulator.issue_tokens(seller)
-        now = datetime.now(UTC)
+        now = self.app.now()
         await self.app.stores.accounts.save(
             AccountRecord(
                 account,
@@ -188,6 +188,7 @@ async def a_house(
     emulator: Emulator | None = None,
     smarthost_port: int | None = None,
     connected: bool = True,
+    now: Callable[[], datetime] = utc_now,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """A running service with an Allegro and a smarthost of its own."""
@@ -205,7 +206,7 @@ async def a_house(
             "store": {"url": f"sqlite:///{tmp_path}/awizo.db"},
         }
         values = merged(merged(QUICK, ways), settings)
-        app = App(Settings.model_validate(values))
+        app = App(Settings.model_validate(values), now=now, clock=lambda: now().timestamp())
         house = House(app, emulator, smarthost, app.settings)
         await app.start()
         try:
