@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.cli_parts import awizo
+from support.service import a_service
 
 
 async def test_without_a_verb_help_is_shown_with_every_verb(tmp_path: Path) -> None:
@@ -51,6 +52,15 @@ async def test_serve_without_a_smarthost_says_what_to_set(tmp_path: Path) -> Non
     _, err = await awizo(tmp_path, "serve", expect=1)
 
     assert "AWIZO_SMARTHOST__HOST" in err
+
+
+async def test_a_second_service_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    smarthost = {"smarthost__host": "127.0.0.1", "smarthost__port": 9}
+    async with a_service(tmp_path, **smarthost):
+        _, err = await awizo(tmp_path, "serve", expect=1, log__level="error", **smarthost)
+
+    assert "another 'awizo serve'" in err
+    assert len(err.splitlines()) == 1
 
 
 async def test_a_broken_rule_is_told_with_its_file_and_its_name(tmp_path: Path) -> None:
