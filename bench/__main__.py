@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from awizo.telemetry.logging import configure_logging
-from bench import alone, beside_postfix
+from bench import alone, beside_postfix, scaled
 from bench.peers import Postfix
 from bench.report import Result, as_json, shown
 
@@ -33,10 +33,18 @@ ALONE: dict[str, Measure] = {
     "start": alone.starting,
     "pdf": alone.with_pdf_work,
 }
+SCALED: dict[str, Measure] = {"replicas": scaled.replicas}
+
+
+def why_not(name: str) -> str | None:
+    """Why a measure cannot be taken here; ``None`` when it can."""
+    if name in BESIDE:
+        return Postfix.why_not()
+    return scaled.why_not() if name in SCALED else None
 
 
 def main() -> int:
-    measures = {**BESIDE, **ALONE}
+    measures = {**BESIDE, **ALONE, **SCALED}
     arguments = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     arguments.add_argument("names", nargs="*", help=f"which: {', '.join(measures)}; default: all")
     arguments.add_argument("--quick", action="store_true", help="fewer and smaller rounds")
@@ -56,7 +64,7 @@ def main() -> int:
     if not given.json:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in given.names or measures:
-        if name in BESIDE and (reason := Postfix.why_not()):
+        if (reason := why_not(name)) is not None:
             print(f"skip {name}: {reason}", file=sys.stderr)
             continue
         began = time.monotonic()
