@@ -220,8 +220,8 @@ class Host:
         left_alone = self._breaker.is_open
         metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(float(left_alone))
         # The mails' own records tell of each attempt; the log of how the host's state changes.
-        say = log.warning if self._breaker.failures == 1 or left_alone > was_open else log.info
-        say(
+        changed = self._breaker.failures == 1 or (left_alone and not was_open)
+        (log.warning if changed else log.info)(
             "smarthost_failed",
             smarthost=self.name,
             code=code,
