@@ -98,8 +98,15 @@ async def file_link(
         await _send(ctx, order_id, url, entry)
         sent_at = ctx.now()
         await kept.note(link_sent_at=sent_at)
-        await ctx.ledger.update(
-            entry.id, now=sent_at, state="filed", proof={"filed_at": sent_at.isoformat()}
+        entry = await ctx.ledger.update(
+            entry.id,
+            now=sent_at,
+            state="filed",
+            proof={
+                "filed_at": sent_at.isoformat(),
+                "delivery_id": ctx.delivery_id,
+                "trace_ids": all_trace_ids(ctx, entry),
+            },
         )
         listed = await ctx.account.invoices(order_id)
         if listed.has_link(url):
@@ -141,12 +148,18 @@ async def _listed(
         "url_sha256": hashlib.sha256(url.encode()).hexdigest(),
         "link_id": next((one.id for one in listed.links if one.url == url), ""),
         "listed_at": now.isoformat(),
-        "trace_ids": ctx.account.calls.trace_ids,
+        "trace_ids": all_trace_ids(ctx, entry),
     }
     await ctx.ledger.update(entry.id, now=now, state="listed", proof=proof)
     if entry.number:
         await ctx.orders.note_invoice(ctx.account.name, order_id, entry.number)
     return proof
+
+
+def all_trace_ids(ctx: ActionContext, entry: LedgerEntry) -> list[str]:
+    """Of every call that changed something for this document, in whichever attempt."""
+    earlier = entry.proof.get("trace_ids") or ()
+    return list(dict.fromkeys((*earlier, *ctx.account.calls.trace_ids)))
 
 
 def blamed_host(url: str) -> str | None:

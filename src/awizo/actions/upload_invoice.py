@@ -23,7 +23,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from awizo.actions.add_link import blamed_host, file_link, link_entry, refused_hosts
+from awizo.actions.add_link import (
+    all_trace_ids,
+    blamed_host,
+    file_link,
+    link_entry,
+    refused_hosts,
+)
 from awizo.actions.base import (
     ActionContext,
     Done,
@@ -292,7 +298,11 @@ class UploadInvoiceExecutor:
             now=now,
             state="declared",
             invoice_id=invoice_id,
-            proof={"declared_at": now.isoformat(), "delivery_id": attempt.ctx.delivery_id},
+            proof={
+                "declared_at": now.isoformat(),
+                "delivery_id": attempt.ctx.delivery_id,
+                "trace_ids": all_trace_ids(attempt.ctx, attempt.entry),
+            },
         )
         await attempt.kept.note(
             invoice_id=invoice_id, lost_at=None, listed_before=None, orphan_at=None
@@ -324,7 +334,7 @@ class UploadInvoiceExecutor:
 
     async def _filed(self, attempt: _Attempt) -> None:
         now = attempt.ctx.now()
-        await attempt.ctx.ledger.update(
+        attempt.entry = await attempt.ctx.ledger.update(
             attempt.entry.id,
             now=now,
             state="filed",
@@ -332,6 +342,7 @@ class UploadInvoiceExecutor:
                 "filed_at": now.isoformat(),
                 "sent_sha256": hashlib.sha256(attempt.pdf).hexdigest(),
                 "size_bytes": len(attempt.pdf),
+                "trace_ids": all_trace_ids(attempt.ctx, attempt.entry),
             },
         )
         await attempt.kept.note(filed_at=now, invoice_id=attempt.invoice_id)
@@ -401,7 +412,7 @@ class UploadInvoiceExecutor:
             "uploaded_at": found.uploaded_at.isoformat() if found.uploaded_at else None,
             "listed_at": now.isoformat(),
             "scan": found.scan,
-            "trace_ids": ctx.account.calls.trace_ids,
+            "trace_ids": all_trace_ids(ctx, attempt.entry),
         }
         await ctx.ledger.update(
             attempt.entry.id,
@@ -441,8 +452,9 @@ class UploadInvoiceExecutor:
         )
         if action.or_link is None:
             raise error
-        hosts = await refused_hosts(ctx.memory, ctx.account.name, now=ctx.now())
-        if blamed_host(action.or_link) in hosts:
+        refused = await refused_hosts(ctx.memory, ctx.account.name, now=ctx.now())
+        host = blamed_host(action.or_link)
+        if host in refused and host not in ctx.policy.approved_link_hosts:
             raise error
         await attempt.kept.note(as_link=action.or_link)
         return await self._link(attempt.job, ctx, attempt.kept, action, action.or_link)

@@ -12,20 +12,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
+from awizo.actions.add_link import refused_hosts
 from awizo.allegro.client import AllegroClients
 from awizo.allegro.conversations import Conversations
 from awizo.allegro.ports import Accounts, Memory
-from awizo.allegro.senders import unregistered_senders
+from awizo.allegro.senders import registered_senders
 from awizo.errors import ActionError, AwizoError
 from awizo.model import ConversationEvidence, Order
 from awizo.orders.port import OrderIndex
 from awizo.orders.sync import OrderSync
 from awizo.settings import Settings
 from awizo.telemetry import metrics
+from awizo.triage.addresses import folded
 from awizo.worker.alerts import Alerts
 
 log = structlog.get_logger()
@@ -35,10 +38,25 @@ SYNC_ON_DEMAND_S = 20.0  # a mail waits no longer for a sync it asked for
 CONVERSATION_S = 5.0  # nor for the Message Center
 INTEGRATED_S = 5.0
 SENDER_S = 5.0
-SENDER_ASKED_AGAIN = timedelta(hours=1)
-SENDER_PAUSE = timedelta(minutes=5)  # after nobody could say
-SENDERS_REMEMBERED = 10_000
+SENDERS_KEPT = timedelta(hours=1)
+SENDERS_PAUSE = timedelta(minutes=5)  # after nobody could say
 DEMAND_PAUSE_S = 0.5  # syncs on demand are no closer together; those who wait share one
+
+# What keeps an account from being kept, beyond passing trouble, and the alert of each.
+KEEPING_ALERTS = {
+    "account_paused": "invalid_grant",
+    "client_refused": "client_refused",
+    "access_denied": "access_denied",
+}
+
+
+@dataclass(slots=True)
+class _Senders:
+    """Addresses that Allegro takes mail from; ``None`` when it would not say."""
+
+    known: frozenset[str] | None
+    until: datetime
+    warned: set[str] = field(default_factory=set)
 
 
 class AccountKeeper:
@@ -62,13 +80,15 @@ class AccountKeeper:
         self._memory = memory
         self._index = index
         self._clients = clients
-        self._sync_of = sync
+        self._new_sync = sync
+        self._syncs: dict[str, OrderSync] = {}
         self._conversations = conversations
         self._alerts = alerts
         self._now = now
         self._locks: dict[str, asyncio.Lock] = {}
         self._sync_began_at: dict[str, datetime] = {}
-        self._senders: dict[tuple[str, str], tuple[datetime, bool]] = {}
+        self._senders: dict[str, _Senders] = {}
+        self._settings_looked_at: set[str] = set()
 
     async def run(self) -> None:
         """Keep all accounts until cancelled."""
@@ -87,6 +107,8 @@ class AccountKeeper:
                 except ActionError as error:
                     log.info("sync_deferred", code=error.code, status=error.status)
                     wait_s = self._settings.allegro.sync_interval_s
+                    if (cause := KEEPING_ALERTS.get(error.code)) is not None:
+                        await self._alerts.raise_(cause, account=name)
                 except AwizoError as error:
                     log.warning("sync_failed", error=str(error))
                 except Exception:
@@ -95,7 +117,9 @@ class AccountKeeper:
 
     async def _keep_once(self, name: str) -> None:
         await self._clients.account(name).keep_fresh()
-        await self._alerts.clear("account_not_connected", account=name)
+        for cause in ("account_not_connected", "invalid_grant", "client_refused"):
+            await self._alerts.clear(cause, account=name)
+        await self._look_at_senders_of_settings(name)
         state = await self._index.sync_state(name)
         sync = self._sync_of(name)
         if not state.first_sync_done:
@@ -108,6 +132,23 @@ class AccountKeeper:
             await sync.sync_events(name, self._now())
             await sync.reread_incomplete(name, self._now())
         metrics.ORDERS_INDEXED.labels(account=name).set(await self._index.count(name))
+
+    async def _look_at_senders_of_settings(self, name: str) -> None:
+        """Once after the start: the addresses that the account's routes name."""
+        if name in self._settings_looked_at:
+            return
+        self._settings_looked_at.add(name)
+        for route in self._settings.routes:
+            if name in route.accounts:
+                for address in (route.from_ or "", *route.allowed_senders):
+                    if address and not address.startswith("@"):
+                        await self.sender_known(name, address)
+
+    def _sync_of(self, name: str) -> OrderSync:
+        """One for each account: it remembers which events it has worked on."""
+        if name not in self._syncs:
+            self._syncs[name] = self._new_sync(name)
+        return self._syncs[name]
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
@@ -155,8 +196,9 @@ class AccountKeeper:
         return not (await self._index.sync_state(name)).first_sync_done
 
     async def refused_link_hosts(self, name: str) -> frozenset[str]:
-        known = await self._memory.recall(name, "refused_link_hosts", now=self._now())
-        return frozenset(known or ())
+        hosts = await refused_hosts(self._memory, name, now=self._now())
+        policy = self._settings.policy_named(self._settings.account(name).policy)
+        return hosts - {host.lower() for host in policy.approved_link_hosts}
 
     async def integrated_carriers(
         self, name: str, carriers: Sequence[str]
@@ -182,27 +224,27 @@ class AccountKeeper:
             return None
 
     async def sender_known(self, name: str, address: str) -> bool:
-        """Whether Allegro takes mail from this address; asked now and then, warned about once.
+        """Whether Allegro takes mail from this address; one that it does not is warned about.
 
         True while nobody can say.
         """
-        asked = (name, address.lower())
-        now = self._now()
-        known = self._senders.get(asked)
-        if known is not None and now - known[0] < SENDER_ASKED_AGAIN:
-            return known[1]
-        if not await self.connected(name):
+        senders = self._senders.get(name)
+        if senders is None or senders.until <= self._now():
+            if not await self.connected(name):
+                return True
+            senders = self._senders[name] = await self._ask_for_senders(name)
+        if senders.known is None or folded(address) in senders.known:
             return True
+        if folded(address) not in senders.warned:
+            senders.warned.add(folded(address))
+            await self._alerts.raise_("sender_unknown", account=name, detail=f"({address})")
+        return False
+
+    async def _ask_for_senders(self, name: str) -> _Senders:
         try:
             async with asyncio.timeout(SENDER_S):
-                unknown = await unregistered_senders(self._clients.account(name), [address])
+                known = await registered_senders(self._clients.account(name))
         except (TimeoutError, ActionError):
             # No mail waits for the same silence again.
-            self._senders[asked] = (now - SENDER_ASKED_AGAIN + SENDER_PAUSE, True)
-            return True
-        if len(self._senders) >= SENDERS_REMEMBERED:
-            self._senders.clear()
-        self._senders[asked] = (now, not unknown)
-        if unknown:
-            await self._alerts.raise_("sender_unknown", account=name)
-        return not unknown
+            return _Senders(None, self._now() + SENDERS_PAUSE)
+        return _Senders(known, self._now() + SENDERS_KEPT)

@@ -18,7 +18,8 @@ import structlog
 
 from awizo.actions.base import ActionContext, Done, Executor, Later
 from awizo.actions.forward import forward
-from awizo.allegro.client import AllegroClients
+from awizo.allegro.calls import CallLog
+from awizo.allegro.client import AllegroAccount, AllegroClients
 from awizo.allegro.ports import Ledger, Memory
 from awizo.documents import Inspector
 from awizo.errors import (
@@ -63,6 +64,7 @@ TROUBLE_AT_SMARTHOST = frozenset(
     }
 )
 ACCOUNT_TROUBLE = frozenset({"account_paused", "invalid_grant"})
+PAUSED_STEP_S = 300.0
 PDF_MAX_BYTES = 3_000_000  # FACTS 2.5: 3 MB, taken as decimal
 BOUNCE_HEAD_BYTES = 65_536
 REPORT_AGAIN_S = 1.0
@@ -116,30 +118,28 @@ class Execution:
             try:
                 stored = await self._spool.show(job.delivery_id)
                 policy = self._policy_of(stored.delivery)
+                account = self._clients.account(job.account or stored.delivery.account or "")
                 try:
-                    done = await self._try(job, stored.delivery, policy)
+                    done = await self._try(job, account, policy)
                 except ActionError as error:
-                    await self._not_done(job, error, policy)
+                    await self._not_done(job, error, policy, account.calls)
                     return
                 except (LeaseLost, asyncio.CancelledError):
                     raise
                 except Exception as error:
                     log.exception("action_crashed", action=action_name(job.action))
-                    await self._not_done(
-                        job, Deferral("action_failed", type(error).__name__), policy
-                    )
+                    crash = Deferral("action_failed", type(error).__name__)
+                    await self._not_done(job, crash, policy, account.calls)
                     return
-                await self._done(job, done, policy)
+                await self._done(job, done, policy, account.calls)
             except LeaseLost:
                 log.warning("lease_lost", work=action_name(job.action))
             except NotFound:
                 log.warning("delivery_gone", work=action_name(job.action))
 
-    async def _try(self, job: Job, delivery: Delivery, policy: Policy) -> Done:
-        account_name = job.account or delivery.account
-        if account_name is None:
+    async def _try(self, job: Job, account: AllegroAccount, policy: Policy) -> Done:
+        if not account.name:
             raise PermanentFailure("account_not_connected")
-        account = self._clients.account(account_name)
 
         async def read_document(part: str) -> bytes:
             return await self._document(job.message_id, part)
@@ -172,7 +172,7 @@ class Execution:
                 return attachment.content if smaller is None else smaller
         raise PermanentFailure("content_missing", f"no part {part}")
 
-    async def _done(self, job: Job, done: Done, policy: Policy) -> None:
+    async def _done(self, job: Job, done: Done, policy: Policy, calls: CallLog) -> None:
         now = self._now()
         name = action_name(job.action)
         metrics.ATTEMPTS.labels(action=name, outcome="done", code=done.note or "").inc()
@@ -182,7 +182,13 @@ class Execution:
             now=now,
             decide=decide,
             entry=history(
-                now, "job_done", job, action=name, note=done.note, proof=dict(done.proof)
+                now,
+                "job_done",
+                job,
+                action=name,
+                note=done.note,
+                proof=dict(done.proof),
+                calls=calls.as_data(),
             ),
             follow_ups=[
                 FollowUp(
@@ -199,7 +205,9 @@ class Execution:
         log.info("job_done", action=name, attempt=job.attempts + 1, note=done.note)
         self._log_settled(outcome)
 
-    async def _not_done(self, job: Job, error: ActionError, policy: Policy) -> None:
+    async def _not_done(
+        self, job: Job, error: ActionError, policy: Policy, calls: CallLog | None = None
+    ) -> None:
         now = self._now()
         name = action_name(job.action)
         said = {
@@ -207,8 +215,10 @@ class Execution:
             "reply": error.reply,
             "status": error.status,
             "trace_id": error.trace_id,
+            "calls": calls.as_data() if calls is not None else None,
         }
-        if error.code in ACCOUNT_TROUBLE:
+        paused = error.code in ACCOUNT_TROUBLE
+        if paused:
             await self._alerts.raise_("invalid_grant", account=job.account)
         due_at = self._again_at(job, error, now, policy)
         if due_at is not None:
@@ -245,7 +255,8 @@ class Execution:
             "job_failed", action=name, attempt=job.attempts + 1, code=error.code,
             status=error.status, gave_up=gave_up,
         )  # fmt: skip
-        await self._alerts.raise_(error.code, account=job.account, detail=error.reply)
+        if not paused:  # one cause, one alert
+            await self._alerts.raise_(error.code, account=job.account, detail=error.reply)
         self._log_settled(outcome)
 
     def _again_at(
@@ -256,11 +267,15 @@ class Execution:
         if isinstance(error, Later):
             return now + error.not_before
         first_due = job.queued_at or now
+        steps = steps_s(job.action, self._settings.retry)
+        if error.code in ACCOUNT_TROUBLE:
+            # Costs no call while it lasts, and is over as soon as a person has logged in.
+            steps = tuple(min(step, PAUSED_STEP_S) for step in steps)
         return next_attempt_at(
             queued_at=first_due,
             now=now,
             attempts=job.attempts + 1,
-            steps_s=steps_s(job.action, self._settings.retry),
+            steps_s=steps,
             give_up_after=give_up_after(job.action, policy=policy, retry=self._settings.retry),
             jitter=self._jitter(),
             not_before=error.not_before,
