@@ -16,9 +16,7 @@ import re2
 
 # RE2 knows ``\w`` and ``\b`` for ASCII only; rules see Cyrillic as well.
 WORD = "0-9a-z_а-яёєіїґ"
-# A set keeps the states of its automaton up to this limit and starts anew beyond it; it never
-# fails for want of memory as long as some twenty states fit.
-SET_MEMORY_BYTES = 96 << 20
+# One pattern keeps the states of its automaton up to this limit and starts anew beyond it.
 PATTERN_MEMORY_BYTES = 16 << 20
 
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -105,18 +103,24 @@ def check(patterns: Iterable[str]) -> None:
 
 
 class PatternSet:
-    """Many patterns asked at once. Numbers are given in the order of adding."""
+    """Many patterns asked at once. Numbers are given in the order of adding.
+
+    One automaton of them all would meet a new state with nearly every letter ("at most sixty
+    letters between" counts for each pattern by itself), which costs ten times as much on a text
+    not seen before. So the words that a pattern cannot do without are looked for first, all in
+    one pass, and only the patterns whose words occur are asked.
+    """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._set = re2.Set.SearchSet(_options(SET_MEMORY_BYTES))
+        self._filter = re2.Filter()
         self._size = len(patterns)
         for pattern in patterns:
-            self._set.Add(pattern)
+            self._filter.Add(pattern, _options(PATTERN_MEMORY_BYTES))
         if patterns:
-            self._set.Compile()
+            self._filter.Compile()
 
     def matching(self, text: str) -> list[int]:
         """Numbers of the patterns that occur in *text*."""
         if not self._size or not text:
             return []
-        return list(self._set.Match(text) or ())
+        return list(self._filter.Match(text) or ())
