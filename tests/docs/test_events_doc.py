@@ -111,7 +111,7 @@ def test_every_metric_is_told_with_its_labels_and_no_other() -> None:
         )
     }
     code = {
-        metric.describe()[0].name + ("_total" if metric._type == "counter" else ""): tuple(
+        next(iter(metric.describe())).name + ("_total" if metric._type == "counter" else ""): tuple(
             metric._labelnames
         )
         for metric in vars(metrics).values()

@@ -69,7 +69,7 @@ def room_of(name: str) -> str | None:
 
 
 @pytest.mark.parametrize(("name", "path"), list(modules()), ids=[name for name, _ in modules()])
-def test_each_room_uses_only_rooms_above_it(name: str, path: Path):
+def test_each_room_uses_only_rooms_above_it(name: str, path: Path) -> None:
     own = name.split("/")[0].removesuffix(".py")
     if own in ("__init__", "__main__"):
         return
@@ -81,14 +81,14 @@ def test_each_room_uses_only_rooms_above_it(name: str, path: Path):
         assert FLOOR_OF[room] < FLOOR_OF[own], f"{name} imports {imported}, a room below it"
 
 
-def test_the_emulator_uses_nothing_of_ours_but_words():
+def test_the_emulator_uses_nothing_of_ours_but_words() -> None:
     for name, path in modules():
         if name.startswith("emulator/"):
             rooms = {room_of(imported) for imported in imports_of(path)} - {None, "emulator"}
             assert rooms <= {"model", "errors"}, name
 
 
-def test_decisions_are_pure():
+def test_decisions_are_pure() -> None:
     for name, path in modules():
         if name.startswith(PURE):
             text = path.read_text(encoding="utf-8")
@@ -100,7 +100,7 @@ def test_decisions_are_pure():
                 assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), f"{name} awaits"
 
 
-def test_no_two_modules_import_each_other():
+def test_no_two_modules_import_each_other() -> None:
     graph: dict[str, set[str]] = {}
     for name, path in modules():
         module = "awizo." + name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")

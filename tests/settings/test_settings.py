@@ -24,14 +24,14 @@ def keys_of(model: type[BaseModel], prefix: str) -> set[str]:
     return {f"{prefix}.{field.alias or name}" for name, field in model.model_fields.items()}
 
 
-def test_the_shown_config_file_is_valid_as_it_stands():
+def test_the_shown_config_file_is_valid_as_it_stands() -> None:
     settings = load_settings(SHOWN, environ={})
 
     assert settings.mode == "enforce"
     assert settings.policy == Policy()
 
 
-def test_the_shown_config_file_shows_every_key_with_its_default(tmp_path: Path):
+def test_the_shown_config_file_shows_every_key_with_its_default(tmp_path: Path) -> None:
     shown = SHOWN.read_text(encoding="utf-8")
     uncommented = re.sub(r"(?m)^# (?=(\[|[a-z_]+ = ))", "", shown)
     # Tables that only exist as examples would contradict each other; look at keys alone.
@@ -45,7 +45,7 @@ def test_the_shown_config_file_shows_every_key_with_its_default(tmp_path: Path):
             ), f"{section}.{key} is not shown"
 
 
-def test_a_misspelt_key_is_named_with_file_line_and_what_was_meant(tmp_path: Path):
+def test_a_misspelt_key_is_named_with_file_line_and_what_was_meant(tmp_path: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         load(tmp_path, 'mode = "enforce"\n\n[smarthost]\nhosst = "smtp.example.pl"\n')
 
@@ -54,27 +54,27 @@ def test_a_misspelt_key_is_named_with_file_line_and_what_was_meant(tmp_path: Pat
     assert "did you mean 'host'?" in str(caught.value)
 
 
-def test_a_misspelt_section_is_named_with_its_line(tmp_path: Path):
+def test_a_misspelt_section_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"awizo.toml:1.*smarthots.*did you mean 'smarthosts?'"):
         load(tmp_path, '[smarthots]\nhost = "x"\n')
 
 
-def test_a_value_that_does_not_fit_is_named_with_its_line(tmp_path: Path):
+def test_a_value_that_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"awizo.toml:2: policy.stop_at"):
         load(tmp_path, "[policy]\nstop_at = 3\n")
 
 
-def test_text_that_is_no_toml_is_named_with_the_file(tmp_path: Path):
+def test_text_that_is_no_toml_is_named_with_the_file(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"awizo\.toml: no valid TOML"):
         load(tmp_path, "[policy\n")
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path):
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no such file"):
         load_settings(tmp_path / "none.toml", environ={})
 
 
-def test_the_environment_wins_over_the_file(tmp_path: Path):
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
         '[smarthost]\nhost = "a"\nport = 25\n',
@@ -89,21 +89,21 @@ def test_the_environment_wins_over_the_file(tmp_path: Path):
     assert settings.allegro.buyer_domains == ("x.pl",)
 
 
-def test_an_unknown_variable_is_an_error(tmp_path: Path):
+def test_an_unknown_variable_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="AWIZO_SMARTHOTS__HOST is no setting"):
         load(tmp_path, "", AWIZO_SMARTHOTS__HOST="x")
     with pytest.raises(SettingsError, match="did you mean 'host'"):
         load(tmp_path, "", AWIZO_SMARTHOST__HOSTT="x")
 
 
-def test_passwords_do_not_show_when_settings_are_printed(tmp_path: Path):
+def test_passwords_do_not_show_when_settings_are_printed(tmp_path: Path) -> None:
     settings = load(tmp_path, "", AWIZO_SMARTHOST__PASSWORD="canary-4711")
 
     assert "canary-4711" not in repr(settings)
     assert "canary-4711" not in settings.model_dump_json()
 
 
-def test_a_named_policy_changes_only_what_it_names(tmp_path: Path):
+def test_a_named_policy_changes_only_what_it_names(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
         "[policy]\nfile_at = 0.95\n[policies.careful]\nstop_at = 0.97\n"
@@ -116,7 +116,7 @@ def test_a_named_policy_changes_only_what_it_names(tmp_path: Path):
     assert careful.fallback == {"invoice": "hold"}
 
 
-def test_a_wrong_key_in_a_named_policy_is_an_error(tmp_path: Path):
+def test_a_wrong_key_in_a_named_policy_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="stop_att"):
         load(tmp_path, "[policies.careful]\nstop_att = 0.97\n")
 
@@ -132,12 +132,12 @@ def test_a_wrong_key_in_a_named_policy_is_an_error(tmp_path: Path):
         ('[[routes]]\nsmtp_user = "a"\nfrom = "@b.pl"\n', "exactly one"),
     ],
 )
-def test_a_contradiction_is_refused_with_what_to_do(tmp_path: Path, text: str, words: str):
+def test_a_contradiction_is_refused_with_what_to_do(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         load(tmp_path, text)
 
 
-def test_plain_http_is_taken_on_loopback(tmp_path: Path):
+def test_plain_http_is_taken_on_loopback(tmp_path: Path) -> None:
     settings = load(
         tmp_path,
         '[allegro]\napi_url = "http://127.0.0.1:1/"\nauth_url = "http://localhost:1/auth/oauth"\n',

@@ -197,14 +197,14 @@ class TestAfterJob:
         assert ending.disposition is Disposition.FORWARD
 
 
-def test_a_hold_ends_in_forwarding():
+def test_a_hold_ends_in_forwarding() -> None:
     ending = when_hold_is_over(a_delivery(a_plan()), ())
 
     assert ending.add_jobs == (Forward(),)
     assert ending.cancel_jobs
 
 
-def test_a_document_rejected_later_reopens_its_delivery():
+def test_a_document_rejected_later_reopens_its_delivery() -> None:
     stopped = a_delivery(a_plan(), state=DeliveryState.SETTLED, disposition=Disposition.STOP)
 
     ending = when_refused_later(stopped, problem="document_rejected", now=NOW, policy=Policy())
@@ -213,7 +213,7 @@ def test_a_document_rejected_later_reopens_its_delivery():
     assert ending.add_jobs == (Forward(),)
 
 
-def test_a_document_rejected_later_is_not_forwarded_twice():
+def test_a_document_rejected_later_is_not_forwarded_twice() -> None:
     sent = a_delivery(a_plan(), state=DeliveryState.SETTLED, disposition=Disposition.FORWARD)
 
     ending = when_refused_later(sent, problem="document_rejected", now=NOW, policy=Policy())
