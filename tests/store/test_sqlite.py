@@ -9,7 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from awizo.model import DeliveryState
 from awizo.settings import Store
 from awizo.spool.port import Ending
 from awizo.store import Stores, open_store
+from awizo.store.database import Transaction
 from awizo.store.sqlite import SqliteDatabase
 from support.store_parts import (
     BODY,
@@ -540,6 +541,34 @@ async def test_a_cancelled_wish_is_not_carried_out_by_halves(stores: Stores) -> 
         await asyncio.gather(task, return_exceptions=True)
     await stores.spool.change(delivery_id, now=NOON, decide=GOES_ON)
     assert (await desk.show(delivery_id)).delivery.notes in ((), ("x",))
+
+
+@pytest.mark.parametrize("bug", [StopIteration, SystemExit, MemoryError, ZeroDivisionError])
+async def test_whatever_a_unit_raises_everybody_gets_an_answer_and_the_writer_goes_on(
+    bug: type[BaseException], stores: Stores
+) -> None:
+    def unit(tx: Transaction) -> None:
+        tx.execute("INSERT INTO facts (name, value) VALUES ('half', '')")
+        raise bug
+
+    answers = await asyncio.gather(
+        accepted(stores.spool, 1),
+        _caught(stores.database.write(unit)),
+        accepted(stores.spool, 2),
+    )
+    assert isinstance(answers[1], RuntimeError if bug is StopIteration else bug)
+    assert isinstance(await _caught(stores.database.write(unit)), BaseException)
+    await accepted(stores.spool, 3)
+    assert len(await Desk(stores.spool).ids()) == 3
+    assert await stores.database.read(lambda tx: tx.rows("SELECT * FROM facts")) == []
+
+
+async def _caught(wish: Awaitable[None]) -> BaseException | None:
+    try:
+        await wish
+    except BaseException as error:
+        return error
+    return None
 
 
 async def test_the_log_does_not_grow_for_ever(

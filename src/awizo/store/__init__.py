@@ -7,17 +7,19 @@ Out: bodies of the spool, the order index, the accounts, the ledger and the memo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from awizo.errors import SettingsError
+from awizo.errors import SettingsError, StoreError
 from awizo.settings import Store
 from awizo.store.accounts import DatabaseAccounts
 from awizo.store.database import Database
 from awizo.store.ledger import DatabaseLedger
 from awizo.store.memory import DatabaseMemory
+from awizo.store.moving import Moved, Progress, copy, copy_to_file, move, refuse_moved, undo
 from awizo.store.orders import DatabaseOrders
 from awizo.store.postgresql import PostgresqlDatabase
 from awizo.store.sealing import HOW_TO_MAKE, KeyFile
@@ -25,7 +27,15 @@ from awizo.store.spool import DatabaseSpool
 from awizo.store.sqlite import SqliteDatabase
 from awizo.store.urls import is_postgresql, sqlite_path
 
-__all__ = ["Stores", "open_database", "open_store"]
+__all__ = [
+    "Moved",
+    "Stores",
+    "migrate",
+    "open_database",
+    "open_store",
+    "restore",
+    "undo_migration",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,10 @@ class Stores:
         Raises:
             StoreError: *path* is there already, or cannot be written.
         """
-        await self.database.backup(path)
+        if isinstance(self.database, SqliteDatabase):
+            await self.database.backup(path)
+        else:
+            await copy_to_file(self.database, path)
 
     async def close(self) -> None:
         """Finish what waits, then end. Safe to repeat."""
@@ -69,6 +82,55 @@ async def open_database(settings: Store) -> Database:
     if path is not None:
         return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
     return await asyncio.to_thread(PostgresqlDatabase, settings.url, pool_size=settings.pool_size)
+
+
+async def migrate(
+    source: Store, target: Store, *, now: datetime, progress: Progress | None = None
+) -> Moved:
+    """Move the spool from one database to another; see :func:`awizo.store.moving.move`.
+
+    The tokens in it stay sealed with the key they were sealed with: ``store.key_file`` of the
+    new settings must name that key.
+    """
+    await _must_exist(source.url)
+    async with opened(source) as old, opened(target) as new:
+        return await move(old, new, now=now, progress=progress)
+
+
+async def undo_migration(source: Store) -> bool:
+    """Stay with the old database after all; False when no move was begun."""
+    await _must_exist(source.url)
+    async with opened(source) as old:
+        return await undo(old)
+
+
+async def restore(backup: Path, target: Store, *, progress: Progress | None = None) -> Moved:
+    """Fill an empty store from a backup.
+
+    Raises:
+        StoreError: There is no such backup, or the store is not empty.
+    """
+    url = f"sqlite:///{backup}"
+    await _must_exist(url)
+    async with opened(Store(url=url)) as old, opened(target) as new:
+        return await copy(old, new, progress=progress)
+
+
+async def _must_exist(url: str) -> None:
+    """An SQLite database would be made where there is none."""
+    path = sqlite_path(url)
+    if path is not None and not await asyncio.to_thread(path.exists):
+        raise StoreError(f"there is no database {path}")
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Store) -> AsyncIterator[Database]:
+    """A database for the length of a ``with``."""
+    database = await open_database(settings)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def key_file(settings: Store) -> KeyFile:
@@ -109,6 +171,7 @@ async def open_store(
     key = key_file(settings)
     database = await open_database(settings)
     try:
+        await refuse_moved(database)
         accounts = DatabaseAccounts(database, key)
         if forget_secrets:
             await accounts.forget_secrets()

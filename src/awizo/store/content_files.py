@@ -105,10 +105,10 @@ class ContentFiles:
 
     async def read(self, name: str, *, offset: int, size: int) -> bytes:
         return await asyncio.get_running_loop().run_in_executor(
-            self._pool, self._read, name, offset, size
+            self._pool, lambda: self.read_here(name, offset=offset, size=size)
         )
 
-    def _read(self, name: str, offset: int, size: int) -> bytes:
+    def read_here(self, name: str, *, offset: int, size: int) -> bytes:
         try:
             with self.path_of(name).open("rb") as file:
                 file.seek(offset)

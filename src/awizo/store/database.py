@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -130,6 +129,9 @@ class Files(Protocol):
     async def read(self, name: str, *, offset: int, size: int) -> bytes:
         """A piece; raises NotFound."""
 
+    def read_here(self, name: str, *, offset: int, size: int) -> bytes:
+        """As :meth:`read`, in the thread that calls, which may wait."""
+
     async def drop(self, names: Sequence[str]) -> None: ...
 
     async def left_alone(self) -> list[str]:
@@ -139,6 +141,10 @@ class Files(Protocol):
 class Database(Protocol):
     @property
     def dialect(self) -> Dialect: ...
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as it may be shown: without user and password."""
 
     @property
     def files(self) -> Files | None:
@@ -163,7 +169,5 @@ class Database(Protocol):
         """As :meth:`read`, in the thread that calls, which may wait."""
 
     async def wait_for_work(self, timeout_s: float) -> None: ...
-
-    async def backup(self, path: Path) -> None: ...
 
     async def close(self) -> None: ...

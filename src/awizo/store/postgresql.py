@@ -24,7 +24,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -410,10 +409,7 @@ class PostgresqlDatabase:
         while not self._closing and time.monotonic() < until:
             time.sleep(0.05)
 
-    # -- backup and end ------------------------------------------------------------------------
-
-    async def backup(self, path: Path) -> None:
-        raise NotImplementedError
+    # -- the end -------------------------------------------------------------------------------
 
     async def close(self) -> None:
         """Finish what runs, then end. Safe to repeat."""

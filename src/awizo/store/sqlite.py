@@ -62,7 +62,7 @@ def as_store_error(error: Exception, what: str) -> StoreError:
     return StoreError(f"{what}: {error}" + (f" ({name})" if name else ""))
 
 
-def _is_sick(error: Exception) -> bool:
+def _is_sick(error: BaseException) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SICK
 
 
@@ -108,7 +108,7 @@ class _Waiting:
     started: bool = False
     abandoned: bool = False
     result: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
 
     def start(self) -> bool:
         with self.lock:
@@ -146,6 +146,7 @@ class SqliteDatabase:
             StoreError: It cannot be opened, is no database of ours, or is newer than we are.
         """
         self.path = path
+        self.place = f"sqlite:///{path}"
         self._busy_timeout_s = busy_timeout_s
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._bell = Bell()
@@ -297,7 +298,7 @@ class SqliteDatabase:
         try:
             self._see_that_it_is_ours()
             has_work = self._commit_together(batch)
-        except Exception as error:  # not a unit's own: the whole batch failed
+        except BaseException as error:  # not a unit's own: the whole batch failed
             has_work = False
             told = _answer(error, str(self.path))
             for waiting in batch:
@@ -338,7 +339,7 @@ class SqliteDatabase:
             try:
                 waiting.result = waiting.unit(tx)
                 succeeded += 1
-            except Exception as error:
+            except BaseException as error:
                 waiting.error = _answer(error, str(self.path))
                 tx.has_work = had_work
                 if not connection.in_transaction:
@@ -365,12 +366,12 @@ class SqliteDatabase:
                 continue
             try:
                 has_work = self._commit_together([waiting]) or has_work
-            except Exception as error:
+            except BaseException as error:
                 waiting.error = _answer(error, str(self.path))
                 self._after_failure(error)
         return has_work
 
-    def _after_failure(self, error: Exception) -> None:
+    def _after_failure(self, error: BaseException) -> None:
         log.error("store_failed", error=str(error))
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
@@ -517,12 +518,14 @@ class SqliteDatabase:
         self._connection.close()
 
 
-def _answer(error: Exception, place: str) -> Exception:
+def _answer(error: BaseException, place: str) -> BaseException:
     """What the caller of a failed unit hears; our own bugs stay what they are."""
     if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, AwizoError):
         told = as_store_error(error, place)
         told.__cause__ = error
         return told
+    if isinstance(error, StopIteration):  # the one thing that a future cannot hold
+        return RuntimeError("a unit of work raised StopIteration")
     return error
 
 
