@@ -57,7 +57,7 @@ def a_plan(**changes: object) -> Plan:
 
 
 class TestNextAttempt:
-    def test_waits_grow_with_the_attempts_and_the_last_one_repeats(self):
+    def test_waits_grow_with_the_attempts_and_the_last_one_repeats(self) -> None:
         waits = [
             next_attempt_at(
                 queued_at=NOW, now=NOW, attempts=attempts, steps_s=(10, 30, 60),
@@ -68,7 +68,7 @@ class TestNextAttempt:
 
         assert [(due - NOW).total_seconds() for due in waits if due] == [10, 30, 60, 60]
 
-    def test_what_the_other_side_asked_for_is_kept(self):
+    def test_what_the_other_side_asked_for_is_kept(self) -> None:
         due = next_attempt_at(
             queued_at=NOW, now=NOW, attempts=1, steps_s=(10,), give_up_after=timedelta(hours=1),
             jitter=-1, not_before=timedelta(seconds=120),
@@ -76,7 +76,7 @@ class TestNextAttempt:
 
         assert due == NOW + timedelta(seconds=120)
 
-    def test_a_job_that_has_grown_too_old_is_given_up(self):
+    def test_a_job_that_has_grown_too_old_is_given_up(self) -> None:
         due = next_attempt_at(
             queued_at=NOW - timedelta(hours=1), now=NOW, attempts=9, steps_s=(10,),
             give_up_after=timedelta(hours=1), jitter=0,
@@ -84,7 +84,7 @@ class TestNextAttempt:
 
         assert due is None
 
-    def test_mail_is_tried_for_four_days_and_documents_for_four_hours(self):
+    def test_mail_is_tried_for_four_days_and_documents_for_four_hours(self) -> None:
         policy, retry = Policy(), Retry()
 
         assert give_up_after(Forward(), policy=policy, retry=retry) == timedelta(days=4)
@@ -93,13 +93,13 @@ class TestNextAttempt:
 
 
 class TestAfterPlanning:
-    def test_a_mail_that_only_repeats_is_settled_at_once(self):
+    def test_a_mail_that_only_repeats_is_settled_at_once(self) -> None:
         jobs, ending = after_planning(a_plan(actions=()), now=NOW, policy=Policy())
 
         assert jobs == ()
         assert (ending.state, ending.disposition) == (DeliveryState.SETTLED, Disposition.STOP)
 
-    def test_act_and_forward_does_both_side_by_side(self):
+    def test_act_and_forward_does_both_side_by_side(self) -> None:
         jobs, ending = after_planning(
             a_plan(disposition=Disposition.FORWARD), now=NOW, policy=Policy()
         )
@@ -107,7 +107,7 @@ class TestAfterPlanning:
         assert jobs == (UPLOAD, Forward())
         assert ending.state is DeliveryState.PLANNED
 
-    def test_a_hold_ends_by_itself(self):
+    def test_a_hold_ends_by_itself(self) -> None:
         _, ending = after_planning(
             a_plan(disposition=Disposition.HOLD, problem="order_ambiguous"),
             now=NOW, policy=Policy(hold_max_h=2),
@@ -121,24 +121,24 @@ class TestAfterJob:
     def ending(self, plan: Plan, *jobs: Job, **changes: object):
         return after_job(a_delivery(plan, **changes), jobs, now=NOW, policy=Policy())
 
-    def test_the_mail_is_stopped_when_every_action_has_succeeded(self):
+    def test_the_mail_is_stopped_when_every_action_has_succeeded(self) -> None:
         ending = self.ending(a_plan(), a_job(UPLOAD), a_job(SENT))
 
         assert (ending.state, ending.disposition) == (DeliveryState.SETTLED, Disposition.STOP)
 
-    def test_it_waits_while_an_action_is_still_open(self):
+    def test_it_waits_while_an_action_is_still_open(self) -> None:
         ending = self.ending(a_plan(), a_job(UPLOAD), a_job(SENT, JobState.DEFERRED))
 
         assert ending.state is None
         assert ending.add_jobs == ()
 
-    def test_a_failed_action_falls_back_to_forwarding(self):
+    def test_a_failed_action_falls_back_to_forwarding(self) -> None:
         ending = self.ending(a_plan(), a_job(UPLOAD, JobState.FAILED, "document_refused"))
 
         assert ending.add_jobs == (Forward(),)
         assert ending.problem == "document_refused"
 
-    def test_the_other_actions_go_on_when_one_has_failed(self):
+    def test_the_other_actions_go_on_when_one_has_failed(self) -> None:
         ending = self.ending(
             a_plan(), a_job(UPLOAD, JobState.FAILED, "invoice_limit"), a_job(SENT, JobState.QUEUED)
         )
@@ -146,7 +146,7 @@ class TestAfterJob:
         assert ending.add_jobs == (Forward(),)
         assert not ending.cancel_jobs
 
-    def test_a_failed_action_holds_where_the_policy_says_so(self):
+    def test_a_failed_action_holds_where_the_policy_says_so(self) -> None:
         ending = self.ending(
             a_plan(fallback=Disposition.HOLD), a_job(UPLOAD, JobState.FAILED, "document_refused")
         )
@@ -154,13 +154,13 @@ class TestAfterJob:
         assert ending.state is DeliveryState.HELD
         assert ending.disposition is Disposition.HOLD
 
-    def test_a_reused_number_is_held_whatever_the_fallback(self):
+    def test_a_reused_number_is_held_whatever_the_fallback(self) -> None:
         ending = self.ending(a_plan(), a_job(UPLOAD, JobState.FAILED, "number_reused"))
 
         assert ending.state is DeliveryState.HELD
         assert ending.problem == "number_reused"
 
-    def test_a_fallback_that_was_sent_ends_as_forwarded_with_its_problem(self):
+    def test_a_fallback_that_was_sent_ends_as_forwarded_with_its_problem(self) -> None:
         ending = self.ending(
             a_plan(), a_job(UPLOAD, JobState.FAILED, "document_refused"), a_job(Forward())
         )
@@ -168,19 +168,19 @@ class TestAfterJob:
         assert (ending.state, ending.disposition) == (DeliveryState.SETTLED, Disposition.FORWARD)
         assert ending.problem == "document_refused"
 
-    def test_a_mail_the_next_hop_refuses_for_good_is_bounced(self):
+    def test_a_mail_the_next_hop_refuses_for_good_is_bounced(self) -> None:
         ending = self.ending(Plan(), a_job(Forward(), JobState.FAILED, "smarthost_refused"))
 
         assert (ending.state, ending.disposition) == (DeliveryState.SETTLED, Disposition.BOUNCE)
 
     @pytest.mark.parametrize("code", ["next_hop_lacks_8bitmime", "next_hop_lacks_smtputf8"])
-    def test_a_mail_the_next_hop_cannot_carry_unchanged_is_held(self, code: str):
+    def test_a_mail_the_next_hop_cannot_carry_unchanged_is_held(self, code: str) -> None:
         ending = self.ending(Plan(), a_job(Forward(), JobState.FAILED, code))
 
         assert ending.state is DeliveryState.HELD
         assert ending.problem == code
 
-    def test_a_hold_that_expired_is_not_held_again(self):
+    def test_a_hold_that_expired_is_not_held_again(self) -> None:
         ending = self.ending(
             Plan(), a_job(Forward(), JobState.FAILED, "next_hop_lacks_8bitmime"),
             notes=("hold_expired",),
@@ -188,7 +188,7 @@ class TestAfterJob:
 
         assert ending.disposition is Disposition.BOUNCE
 
-    def test_a_cancelled_action_is_no_failure(self):
+    def test_a_cancelled_action_is_no_failure(self) -> None:
         ending = self.ending(
             a_plan(), a_job(UPLOAD, JobState.FAILED, "cancelled"), a_job(Forward())
         )
