@@ -118,7 +118,7 @@ class TestAfterPlanning:
 
 
 class TestAfterJob:
-    def ending(self, plan: Plan, *jobs: Job, **changes: object):
+    def ending(self, plan: Plan, *jobs: Job, **changes: object) -> None:
         return after_job(a_delivery(plan, **changes), jobs, now=NOW, policy=Policy())
 
     def test_the_mail_is_stopped_when_every_action_has_succeeded(self) -> None:
