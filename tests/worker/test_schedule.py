@@ -26,6 +26,7 @@ from awizo.model import (
     UploadInvoice,
 )
 from awizo.settings import Policy, Retry
+from awizo.spool.port import Ending
 from awizo.worker.schedule import (
     after_job,
     after_planning,
@@ -118,7 +119,7 @@ class TestAfterPlanning:
 
 
 class TestAfterJob:
-    def ending(self, plan: Plan, *jobs: Job, **changes: object) -> None:
+    def ending(self, plan: Plan, *jobs: Job, **changes: object) -> Ending:
         return after_job(a_delivery(plan, **changes), jobs, now=NOW, policy=Policy())
 
     def test_the_mail_is_stopped_when_every_action_has_succeeded(self) -> None:
