@@ -274,6 +274,48 @@ PROBLEMS: dict[str, Problem] = {
 }
 
 
+# What a note on a delivery means to the seller; nothing has to be done about it.
+NOTES: dict[str, str] = {
+    "already_filed": "The document was on the order before; nothing was uploaded.",
+    "already_listed": "The link or the parcel number was on the order before.",
+    "already_reached": "The order had this status, or a later one.",
+    "buyer_not_mailed": (
+        "Allegro tells the buyer nothing about the document: no invoice was asked for, or this "
+        "is the sandbox, which mails nobody. It stands in the buyer's order details."
+    ),
+    "buyer_not_told": (
+        "Whether Allegro mails the buyer about this status is the seller's choice there, which "
+        "no interface shows; see policy.allegro_status_mail."
+    ),
+    "filed_as_link": (
+        "The buyer asked for no invoice and Allegro kept no file, so the link in the mail was "
+        "added to the order instead."
+    ),
+    "filed_as_other_carrier": (
+        "No carrier took the parcel number, so it stands under the carrier's name alone: Allegro "
+        "shows no tracking for it."
+    ),
+    "fulfilled_by_allegro": "Allegro's warehouse handles this order and tells the buyer itself.",
+    "hold_expired": "Nobody decided in time, so the mail was forwarded.",
+    "judged_wrongly": "Allegro blocked this mail: the rules should have judged it otherwise.",
+    "link_not_filed": "The mail holds a document link, but it is no mail about a document.",
+    "sender_unknown": (
+        "The sender address is not registered with the Allegro account; Allegro may refuse the "
+        "mail."
+    ),
+    "would_act": "Had the account been acted on, something would have been put on the order.",
+    "would_not_act": "Nothing would have been put on the order.",
+    "would_stop": "The mail would have been stopped.",
+    "would_forward": "The mail would have been forwarded.",
+    "would_hold": "The mail would have been held for a person.",
+}
+
+
 def described(slug: str) -> Problem:
     """The words of a slug; an unlisted one explains itself as far as its name goes."""
     return PROBLEMS.get(slug) or _warn(slug.replace("_", " "), "See the mail's history.")
+
+
+def noted(slug: str) -> str:
+    """The words of a note; ``runner_up_KIND`` and unlisted ones speak for themselves."""
+    return NOTES.get(slug) or slug.replace("_", " ").capitalize() + "."

@@ -335,3 +335,19 @@ async def test_when_nothing_can_be_read_the_cursor_stays_where_it_is() -> None:
 
     assert index.state.last_event_id is None
     assert index.orders == {}
+
+
+async def test_after_a_pause_longer_than_the_log_reaches_history_is_read_anew() -> None:
+    """What happened in between is in no log any more (FACTS 2.1: 60 days)."""
+    sync, source, index = parts()
+    await sync.first_sync(ACCOUNT, START)
+    later = START + timedelta(days=61)
+    missed = an_order(7, bought_at=START + timedelta(hours=1))
+    source.forms[missed.order_id] = missed
+
+    await sync.sync_events(ACCOUNT, later)
+    assert not index.state.first_sync_done
+    await sync.first_sync(ACCOUNT, later)
+
+    assert index.state.first_sync_done
+    assert await index.by_address([ACCOUNT], missed.email) == (missed,)

@@ -15,7 +15,8 @@ Done notes
 ``already_listed``          the link or the parcel number was
 ``already_reached``         the order had the status, or a later one
 ``filed_as_link``           no invoice was requested: the link was filed instead
-``buyer_not_mailed``        no invoice was requested: Allegro mails the buyer nothing
+``buyer_not_mailed``        Allegro mails the buyer nothing: no invoice was requested, or
+                            it is the sandbox
 ``buyer_not_told``          whether Allegro mails the buyer about statuses is unknown
 ``filed_as_other_carrier``  taken with carrier OTHER: no tracking at Allegro
 ``fulfilled_by_allegro``    Allegro's warehouse handles the order and tells the buyer

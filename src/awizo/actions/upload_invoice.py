@@ -384,8 +384,9 @@ class UploadInvoiceExecutor:
         self, attempt: _Attempt, found: ListedInvoice, listed: OrderInvoices, *, asked_for: bool
     ) -> Done:
         proof = await self._proven(attempt, found)
+        told = asked_for and attempt.ctx.allegro.environment != "sandbox"  # it mails nobody
         return Done(
-            note=None if asked_for else "buyer_not_mailed",
+            note=None if told else "buyer_not_mailed",
             proof=proof,
             follow_ups=self._scan_follow_up(attempt, found),
         )
@@ -394,9 +395,10 @@ class UploadInvoiceExecutor:
         """The document is on the order, whoever put it there."""
         proof = await self._proven(attempt, found)
         asked_for = attempt.order.invoice_required is True
+        told = asked_for and attempt.ctx.allegro.environment != "sandbox"
         return Done(
             note="already_filed",
-            notes=() if asked_for else ("buyer_not_mailed",),
+            notes=() if told else ("buyer_not_mailed",),
             proof=proof,
             follow_ups=self._scan_follow_up(attempt, found),
         )

@@ -174,7 +174,7 @@ class AllegroAccount:
         reply = await self._call(
             "PUT",
             f"/order/checkout-forms/{_in_path(order_id)}/fulfillment",
-            json={"status": str(status)},
+            json=schema.NewStatus(status=status).body(),
             params=params,
             language="en-US",
             expect=(409, 422),
@@ -214,13 +214,12 @@ class AllegroAccount:
             PermanentFailure: ``invoice_conflict`` (409 that is no scan), ``order_without_invoice``,
                 ``document_refused``.
         """
-        body: dict[str, Any] = {"file": {"name": file_name[-FILE_NAME_MAX_CHARS:]}}
-        if number:
-            body["invoiceNumber"] = number
+        named = schema.NewInvoiceFile(name=file_name[-FILE_NAME_MAX_CHARS:])
+        invoice = schema.NewInvoice(file=named, invoice_number=number or None)
         reply = await self._call(
             "POST",
             f"/order/checkout-forms/{_in_path(order_id)}/invoices",
-            json=body,
+            json=invoice.body(),
             language="en-US",
             expect=(409, 422, 429),
             repeatable=False,
@@ -274,7 +273,7 @@ class AllegroAccount:
         reply = await self._call(
             "POST",
             f"/order/{_in_path(order_id)}/billing-documents/links",
-            json={"url": url},
+            json=schema.NewLink(url=url).body(),
             language="en-US",
             expect=(409, 422),
             repeatable=True,
@@ -308,13 +307,12 @@ class AllegroAccount:
                 ``waybill_limit``.
             MaybeDone: No answer; read the list before trying again.
         """
-        body: dict[str, Any] = {"carrierId": carrier, "waybill": number}
-        if carrier == "OTHER" and carrier_name:
-            body["carrierName"] = carrier_name[:30]
+        name = carrier_name[:30] if carrier == "OTHER" and carrier_name else None
+        shipment = schema.NewShipment(carrier_id=carrier, waybill=number, carrier_name=name)
         reply = await self._call(
             "POST",
             f"/order/checkout-forms/{_in_path(order_id)}/shipments",
-            json=body,
+            json=shipment.body(),
             expect=(400, 409, 422),
             repeatable=False,
             resource=SHIPMENTS,

@@ -1,7 +1,7 @@
 """Shapes of Allegro's JSON, as far as they are read: untrusted until they have passed here.
 
-In:  decoded JSON.
-Out: pydantic models; ``convert.py`` makes the house's own values of them.
+In:  decoded JSON; values that are to be sent.
+Out: pydantic models; ``convert.py`` makes the house's own values of them. Bodies of ours.
 
 Fields that Allegro may leave out or set to null have defaults even where its schema calls
 them required (``buyer.email`` was seen empty, addresses null for hours, FACTS 2.3). Unknown
@@ -16,6 +16,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from awizo.model import FulfillmentStatus
 
 
 def _in_utc(at: datetime) -> datetime:
@@ -344,3 +346,40 @@ class MessageShape(Shape):
 class Messages(Shape):
     messages: Many[MessageShape] = []
     next_page: Page | None = None
+
+
+# --- what we send -----------------------------------------------------------------------------
+
+
+class Sent(BaseModel):
+    """A body of ours; :meth:`body` leaves out what is not set."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True
+    )
+
+    def body(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class NewInvoiceFile(Sent):
+    name: str = Field(min_length=1)
+
+
+class NewInvoice(Sent):
+    file: NewInvoiceFile
+    invoice_number: str | None = Field(None, min_length=1)
+
+
+class NewLink(Sent):
+    url: str = Field(min_length=1)
+
+
+class NewStatus(Sent):
+    status: FulfillmentStatus
+
+
+class NewShipment(Sent):
+    carrier_id: str = Field(min_length=1)
+    waybill: str = Field(min_length=1, max_length=64)
+    carrier_name: str | None = Field(None, max_length=30)

@@ -59,6 +59,8 @@ async def checks(config: Path | None) -> AsyncIterator[Line]:
         return "every rule compiles and holds its examples"
 
     yield await _asked("rules", rules)
+    if settings.allegro.environment == "sandbox":
+        yield "sandbox", True, "Allegro's sandbox mails nobody, whatever is filed or set there"
     for name in ("default", *settings.smarthosts):
         yield await _asked(f"smarthost {name}", partial(_smarthost, settings, name))
     try:

@@ -24,7 +24,7 @@ from awizo.cli.shapes import queued, rfc3339
 from awizo.errors import AwizoError, NotFound
 from awizo.model import DeliveryState, Kind
 from awizo.operations import Operations
-from awizo.problems import described
+from awizo.problems import described, noted
 from awizo.spool.port import StoredDelivery
 
 app = typer.Typer(no_args_is_help=True, help="See and steer deliveries.")
@@ -112,8 +112,8 @@ def show(
                 problem = described(shape["problem"])
                 out.print(Text(f"{'problem':<12}{shape['problem']}: {problem.words}", "yellow"))
                 out.print(f"{'':<12}{problem.next_step}", markup=False)
-            if shape["notes"]:
-                out.print(f"{'notes':<12}{', '.join(shape['notes'])}", markup=False)
+            for note in shape["notes"]:
+                out.print(f"{'note':<12}{note}: {noted(note)}", markup=False)
             out.print()
             for entry in stored.history:
                 data = ", ".join(

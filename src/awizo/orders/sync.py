@@ -47,6 +47,7 @@ FIRST_SLICE = timedelta(days=7)
 SHORTEST_SLICE = timedelta(minutes=1)
 
 REREAD_AT_ONCE = 100
+LOG_REACHES_BACK = timedelta(days=59)  # 60 (FACTS 2.1), less a day to be sure
 UNPAID_WATCHED = timedelta(hours=1)  # a form may lag behind its event (FACTS 2.3)
 MISSING_FORGOTTEN_AFTER = timedelta(minutes=15)  # an announced order may be 404 for minutes
 GIVEN_UP_AFTER = timedelta(days=60)
@@ -86,8 +87,12 @@ class OrderSync:
         """Note where the event log stands, once, before any history is read.
 
         An empty log is noted too (no cursor, but synced): it will be read from its beginning.
+        After a pause longer than the log reaches back, history is read anew.
         """
         state = await self._index.sync_state(account)
+        if state.synced_at is not None and now - state.synced_at > LOG_REACHES_BACK:
+            log.warning("events_out_of_reach", account=account)
+            state = SyncState()
         if state.last_event_id is None and state.synced_at is None:
             newest = await self._source.latest_event_id()
             state = replace(state, last_event_id=newest, synced_at=now)
