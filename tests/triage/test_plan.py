@@ -354,6 +354,18 @@ def test_a_rating_request_is_stopped() -> None:
     assert plan_for(a_verdict(Kind.RATING_REQUEST)).disposition is STOP
 
 
+@pytest.mark.parametrize(
+    ("references", "reason"),
+    [({"waybills": (DPD,)}, "holds_waybill"), ({"document_links": (LINK,)}, "link_not_filed")],
+)
+def test_what_no_action_takes_from_the_mail_keeps_it_from_being_stopped(
+    references: dict[str, Any], reason: str
+) -> None:
+    plan = plan_for(a_verdict(Kind.RATING_REQUEST), **references)
+
+    assert (plan.actions, plan.disposition, plan.reason) == ((), FORWARD, reason)
+
+
 # --- doubt -------------------------------------------------------------------------------------
 
 

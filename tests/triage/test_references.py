@@ -456,9 +456,9 @@ def test_normalising_twice_changes_nothing(number: str) -> None:
 def test_a_long_hostile_text_is_read_in_bounded_time() -> None:
     for piece in ("faktura nr ", "1 2 3 4 5 6 ", "AAAA-", "0" * 50 + " ", "paczka ", "12/34/56/"):
         mail = a_mail(piece * (200_000 // len(piece)))
-        started = time.perf_counter()
+        started = time.process_time()
         find_references(mail, (), HOSTS, CARRIERS)
-        assert time.perf_counter() - started < 2
+        assert time.process_time() - started < 2
 
 
 def test_a_typical_mail_is_read_fast() -> None:
@@ -468,9 +468,9 @@ def test_a_typical_mail_is_read_fast() -> None:
     mail = a_mail(text + "Numer przesyłki: 0000797406976U", links=[INVOICE_LINK] * 3)
     times = []
     for _ in range(50):
-        started = time.perf_counter()
+        started = time.process_time()
         find_references(mail, (), HOSTS, CARRIERS)
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
 
     # 0.7 ms on an idle core; a shared machine gets four times that.
     assert statistics.median(times) < 0.0028

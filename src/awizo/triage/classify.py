@@ -41,6 +41,7 @@ BESIDE_DOCUMENT = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
+PARCEL_BESIDE_DOCUMENT = 2.5
 
 PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
 NEVER_STOPPED = PERSONAL | {Kind.OTHER}
@@ -68,7 +69,7 @@ SAID_HERE = frozenset(
     }
 )
 
-WORK_FLAGS = frozenset({"work_begun", "packed", "pickup_in_shop", "awaiting_payment", "on_hold"})
+WORK_FLAGS = frozenset({"work_begun", "packed", "pickup_in_shop"})
 MONEY_AWAITED = frozenset({"awaiting_payment", "payment_request", "on_hold"})
 
 
@@ -257,6 +258,14 @@ def _scores(
         for kind in DOCUMENT_KINDS:
             words[kind] *= 0.3 if proforma else 0.55
         tally.flags.add("document_missing")
+    if references.waybills and (sales or links):  # documents travel with the dispatch
+        number = references.waybills[0].number
+        tally.fix(
+            Evidence(
+                "structure.parcel-beside-document", "body", number,
+                PARCEL_BESIDE_DOCUMENT, Kind.ORDER_SENT,
+            )
+        )  # fmt: skip
     return {
         kind: PRIORS.get(kind, 0.0)
         + words[kind]

@@ -42,6 +42,7 @@ DOCUMENT_SURE_AT = 0.6  # below, a file is not taken for a sales document
 
 NEVER_CONVERTED = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE, Kind.OTHER})
 PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
+PARCEL_KINDS = frozenset({Kind.ORDER_SENT, Kind.PARCEL_STATUS})
 LINK_KINDS = frozenset({Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
 
 # Flags of a verdict that say: the mail holds something only it says (docs/rules.md).
@@ -189,7 +190,7 @@ def _plan_by_verdict(
     _ask_for_documents(draft, verdict, facts, references, match, context)
     _ask_for_parcels(draft, verdict, references, policy, context)
     _ask_for_status(draft, verdict, policy)
-    _ask_for_rest(draft, verdict, facts, policy)
+    _ask_for_rest(draft, verdict, facts, references, policy)
     if not may_stop:
         draft.forward("doubt")
     if not may_file:
@@ -288,7 +289,7 @@ def _ask_for_documents(
         draft.fall_back("document_missing")
     if not (expects_link or expects_file):
         if links:
-            draft.notes.append("link_not_filed")
+            draft.forward("link_not_filed")
         return
     for link in links:
         if link.kind is Kind.INVOICE_LINK and uploads:
@@ -382,11 +383,17 @@ def _ask_for_status(draft: _Draft, verdict: Verdict, policy: Policy) -> None:
 
 
 def _ask_for_rest(
-    draft: _Draft, verdict: Verdict, facts: Sequence[DocumentFacts], policy: Policy
+    draft: _Draft,
+    verdict: Verdict,
+    facts: Sequence[DocumentFacts],
+    references: References,
+    policy: Policy,
 ) -> None:
     """What keeps a mail from being stopped whatever else it says."""
     if flags := verdict.flags & ONLY_SAID_HERE:
         draft.forward(f"holds_{min(flags)}")
+    if references.waybills and not PARCEL_KINDS & set(verdict.kinds):
+        draft.forward("holds_waybill")
     if verdict.kind is Kind.PAYMENT_RECEIVED and "payment_request" in verdict.flags:
         draft.forward("payment_awaited")
     if PERSONAL & set(verdict.secondary):
