@@ -163,17 +163,18 @@ class World:
         return status
 
     async def hand_in(self) -> None:
-        """The shop sends what got no 250 yet; a service that is gone is no surprise to it."""
-        for mail in self.mails:
-            if mail.accepted:
-                continue
-            mail.handed_in += 1
-            try:
-                await asyncio.to_thread(self._hand_in, mail)
-            except (OSError, smtplib.SMTPException):
-                if not self.alive:
-                    return
-        await asyncio.sleep(0)
+        """The shop sends what got no 250 yet, until the service is gone or has taken all."""
+        deadline = time.monotonic() + PATIENCE_S
+        while waiting := [mail for mail in self.mails if not mail.accepted]:
+            assert time.monotonic() < deadline, "not accepted in time:\n" + self.log()[-6000:]
+            for mail in waiting:
+                mail.handed_in += 1
+                try:
+                    await asyncio.to_thread(self._hand_in, mail)
+                except (OSError, smtplib.SMTPException):
+                    await asyncio.sleep(0.05)
+                    if not self.alive:
+                        return
 
     def _hand_in(self, mail: Mail) -> None:
         with smtplib.SMTP("127.0.0.1", self.shop_port, timeout=10) as client:
