@@ -252,7 +252,7 @@ async def test_content_is_kept_while_its_fate_is_still_followed(desk: Desk) -> N
 
 async def test_everything_that_is_settled_can_go_at_once(desk: Desk) -> None:
     for number in range(450):  # more than one batch
-        await accepted(desk.spool, number, recipients=(SOMEBODY,))
+        await accepted(desk.spool, number, recipients=(SOMEBODY,), received_at=NOON - DAY)
     for job in await desk.forwards(limit=449):
         await desk.finish(job, FORWARDED, now=NOON - seconds(1))
     assert await desk.spool.purge(content_before=NOON, history_before=NOON, now=NOON) == (449, 449)

@@ -151,13 +151,18 @@ class DatabaseOrders:
 
         def unit(tx: Transaction) -> tuple[Order, ...]:
             # What is whole is a hit in an index; only a part of something looks at all orders.
-            where = f"""{condition} (order_id = :whole OR (email = :whole AND email <> '')
-                OR (account, order_id) IN
-                    (SELECT n.account, n.order_id FROM order_numbers n WHERE n.number = :number))"""
-            asked = {"whole": wanted, "number": _number(text), "limit": limit, **params}
-            found = _orders(tx, where, asked, limit=True)
-            if found:
-                return found
+            for whole, asked in (
+                ("order_id = :whole", {"whole": wanted}),
+                ("email = :whole AND email <> ''", {"whole": wanted}),
+                (
+                    """(account, order_id) IN (SELECT n.account, n.order_id FROM order_numbers n
+                        WHERE n.number = :number)""",
+                    {"number": _number(text)},
+                ),
+            ):
+                where = f"{condition} {whole}"
+                if found := _orders(tx, where, {"limit": limit, **asked, **params}, limit=True):
+                    return found
             where = f"{condition} words LIKE :part ESCAPE '!'"
             part = {"part": f"%{like_escaped(wanted)}%", "limit": limit, **params}
             return _orders(tx, where, part, limit=True)

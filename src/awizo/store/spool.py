@@ -398,15 +398,15 @@ class DatabaseSpool:
         self, *, content_before: datetime, history_before: datetime, now: datetime
     ) -> tuple[int, int]:
         contents = records = 0
-        while True:
-            gone, names = await self._database.write(
-                functools.partial(upkeep.purge_contents, before=content_before)
+        after: upkeep.Place | None = upkeep.BEGINNING
+        while after is not None:
+            purged = await self._database.write(
+                functools.partial(upkeep.purge_contents, before=content_before, after=after)
             )
-            if names and self._database.files is not None:
-                await self._database.files.drop(names)
-            contents += gone
-            if gone < upkeep.BATCH_ROWS:
-                break
+            if purged.file_names and self._database.files is not None:
+                await self._database.files.drop(purged.file_names)
+            contents += purged.contents
+            after = purged.after
         while True:
             gone = await self._database.write(
                 functools.partial(upkeep.purge_records, before=history_before)

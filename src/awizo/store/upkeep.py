@@ -7,6 +7,7 @@ Out: how much went; names of content files that nobody needs any more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from awizo.store.database import Transaction, among, micros
@@ -14,30 +15,52 @@ from awizo.store.database import Transaction, among, micros
 BATCH_ROWS = 200  # of one transaction, so that an accept never waits long behind a purge
 
 
-def purge_contents(tx: Transaction, *, before: datetime) -> tuple[int, list[str]]:
+Place = tuple[int, str]
+BEGINNING: Place = (-(2**63), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """A batch: how many contents went, which of them lie in files, where to go on from."""
+
+    contents: int
+    file_names: tuple[str, ...]
+    after: Place | None
+
+
+def purge_contents(tx: Transaction, *, before: datetime, after: Place = BEGINNING) -> Purged:
     """Remove contents of messages whose deliveries were all settled before then.
 
-    A follow-up that is still to come keeps the content: the delivery may be reopened.
-
-    Returns:
-        How many went (at most a batch), and the names of those that lie in files.
+    A follow-up that is still to come keeps the content: the delivery may be reopened. Only
+    messages whose content is kept are looked at, oldest first, each once in a purge.
     """
     rows = tx.rows(
-        """SELECT m.id, m.content_in FROM messages m WHERE m.id IN (
-            SELECT d.message_id FROM deliveries d WHERE d.settled_at < :before)
-        AND m.content_in <> 'none'
-        AND NOT EXISTS (SELECT 1 FROM deliveries o WHERE o.message_id = m.id
-            AND (o.settled_at IS NULL OR o.settled_at >= :before))
-        AND NOT EXISTS (SELECT 1 FROM deliveries o JOIN follow_ups f ON f.delivery_id = o.id
-            WHERE o.message_id = m.id)
-        ORDER BY m.id LIMIT :limit""",
-        {"before": micros(before), "limit": BATCH_ROWS},
+        """SELECT m.id, m.content_in, m.received_at,
+            (SELECT count(*) FROM deliveries o WHERE o.message_id = m.id
+                AND (o.settled_at IS NULL OR o.settled_at >= :before))
+            + (SELECT count(*) FROM deliveries o JOIN follow_ups f ON f.delivery_id = o.id
+                WHERE o.message_id = m.id) AS needed_by
+        FROM messages m
+        WHERE m.content_in <> 'none' AND m.received_at < :before
+            AND (m.received_at, m.id) > (:after_at, :after_id)
+        ORDER BY m.received_at, m.id LIMIT :limit""",
+        {
+            "before": micros(before),
+            "after_at": after[0],
+            "after_id": after[1],
+            "limit": BATCH_ROWS,
+        },
     )
-    some, params = among("id", [row["id"] for row in rows])
-    if rows:
+    over = [row for row in rows if not row["needed_by"]]
+    if over:
+        some, params = among("id", [row["id"] for row in over])
         tx.execute(f"DELETE FROM contents WHERE message_id IN {some}", params)
         tx.execute(f"UPDATE messages SET content_in = 'none' WHERE id IN {some}", params)
-    return len(rows), [row["id"] for row in rows if row["content_in"] == "file"]
+    return Purged(
+        contents=len(over),
+        file_names=tuple(row["id"] for row in over if row["content_in"] == "file"),
+        after=(rows[-1]["received_at"], rows[-1]["id"]) if len(rows) == BATCH_ROWS else None,
+    )
 
 
 def purge_records(tx: Transaction, *, before: datetime) -> int:

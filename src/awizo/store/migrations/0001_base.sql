@@ -25,6 +25,8 @@ CREATE TABLE messages (
 CREATE INDEX messages_rfc_message_id ON messages (rfc_message_id)
     WHERE rfc_message_id IS NOT NULL;
 
+CREATE INDEX messages_kept ON messages (received_at, id) WHERE content_in <> 'none';
+
 CREATE TABLE contents (
     message_id TEXT NOT NULL,
     seq INTEGER NOT NULL,
@@ -244,6 +246,8 @@ CREATE TABLE memory (
     until BIGINT,
     PRIMARY KEY (account, key)
 );
+
+CREATE INDEX memory_until ON memory (until) WHERE until IS NOT NULL;
 
 -- Rights that only one process may hold at a time, such as refreshing an account's tokens.
 CREATE TABLE locks (
