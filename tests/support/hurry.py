@@ -10,22 +10,25 @@ only nobody sits through them. Service and emulator share one clock.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import awizo.worker.loop
 from awizo.emulator.calls import Rules
 from awizo.emulator.server import Emulator
+from awizo.emulator.world import Order
 from awizo.model import DeliveryState
 from awizo.settings import Allegro, Policy, Retry
 from awizo.spool.port import StoredDelivery
 from support.house import SHOP, House, a_house, merged
 
 OFTEN_S = 0.02
+PATIENCE_S = 90.0  # of a test, for a machine that has much else to do
 NEVER_S = 1e8  # a lease must not run out because the clock has jumped
 
 
@@ -60,12 +63,12 @@ class HurriedHouse:
         )
 
     async def until(
-        self, reached: Callable[[StoredDelivery], bool], *recipients: str, timeout_s: float = 40
+        self, reached: Callable[[StoredDelivery], bool], *recipients: str
     ) -> StoredDelivery:
         """Let time pass until the newest deliveries to these are as is wanted."""
         stored = None
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout(PATIENCE_S):
                 for recipient in recipients:
                     while not reached(stored := await self.house.delivery_to(recipient)):
                         await self._pass_time()
@@ -73,10 +76,37 @@ class HurriedHouse:
             raise AssertionError(f"never so: {stored}") from None
         return await self.house.delivery_to(recipients[0])
 
-    async def everything_done(self, timeout_s: float = 40) -> None:
+    async def until_synced(self, *orders: Order) -> None:
+        """Wait until the index knows these orders whole, and its first sync is over."""
+        index = self.house.app.stores.orders
+
+        async def synced(order: Order) -> bool:
+            known = await index.by_ids([order.seller], [order.id])
+            state = await index.sync_state(order.seller)
+            return state.first_sync_done and any(one.complete for one in known)
+
+        for order in orders:
+            await self._see(partial(synced, order))
+
+    async def alerted(self, *causes: str) -> None:
+        """Wait until exactly these alerts stand."""
+
+        async def stand() -> bool:
+            return set(await self.alerts()) == set(causes)
+
+        await self._see(stand)
+
+    async def _see(self, wanted: Callable[[], Awaitable[bool]]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                if await wanted():
+                    return
+                await asyncio.sleep(OFTEN_S)
+
+    async def everything_done(self) -> None:
         """Let time pass until nothing is due any more, follow-ups included."""
         spool = self.house.app.stores.spool
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(PATIENCE_S):
             quiet = 0
             while quiet < 5:
                 due = await spool.next_due(now=self.clock())
