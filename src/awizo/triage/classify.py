@@ -38,6 +38,7 @@ BAD_NEWS_FROM = 3.9  # a person's words that make the state of the order a side 
 BESIDE_BAD_NEWS = 0.65
 MUCH_ABOUT_RATING = 7.0
 BESIDE_DOCUMENT = 0.5
+CUE_FROM = 1.0  # words weaker than this are none
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
@@ -70,6 +71,7 @@ SAID_HERE = frozenset(
 )
 
 WORK_FLAGS = frozenset({"work_begun", "packed", "pickup_in_shop"})
+HUMAN_FLAGS = frozenset({"human_writer", "question", "only_said_here"})
 MONEY_AWAITED = frozenset({"awaiting_payment", "payment_request", "on_hold"})
 
 
@@ -169,14 +171,14 @@ def _ask_rules(
         for kind, weight in sender.kinds:
             tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
     decided: tuple[str, Kind] | None = None
-    subject, body = (
-        " ".join([unit.folded for unit in units if unit.place == place])
-        for place in ("subject", "body")
-    )
+    written = [unit for unit in units if unit.place in ("subject", "body")]
     hits = rules.holding(
         [unit.folded for unit in units],
         [unit.place for unit in units],
-        languages_of(subject, body),
+        languages_of(
+            " ".join([unit.folded for unit in written]),
+            " ".join([unit.original for unit in written]),
+        ),
     )
     for hit in hits:
         rule, unit = hit.rule, units[hit.unit]
@@ -285,6 +287,8 @@ def _weigh_free_text(
 ) -> None:
     """A text that states none of the known facts was most likely written by a person."""
     said = max(tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind)
+    if said >= CUE_FROM and not tally.flags & HUMAN_FLAGS:
+        return  # a weak word is better than none
     if (
         said < 2.0
         and not shape.marked_automatic

@@ -16,6 +16,15 @@ from collections import Counter
 _WORD = re.compile(r"[a-zа-яёєіїґ]+(?:'[a-zа-яєіїґ]+)?")
 
 CHARS_READ = 2_000
+LETTER = 1.0  # what a letter of its own counts; a name may bring it into another language
+OWN_LETTERS = {
+    "pl": frozenset("ąęłśźż"),
+    "cs": frozenset("ěřů"),
+    "sk": frozenset("ľĺŕ"),
+    "hu": frozenset("őű"),
+    "de": frozenset("ß"),
+    "uk": frozenset("іїєґ"),
+}
 SURE_FROM = 2.5  # small words of the likeliest language; one that n languages share counts 1/n
 NEAR = 0.4  # of the likeliest one's words: another language may be meant as well
 
@@ -75,19 +84,23 @@ SMALL_WORDS = {name: frozenset(words.split()) for name, words in _LISTS.items()}
 SHARED_BY = Counter(word for small in SMALL_WORDS.values() for word in small)
 
 
-def languages_of(subject: str, text: str) -> frozenset[str]:
+def languages_of(folded: str, original: str = "") -> frozenset[str]:
     """Return the languages a mail may be written in, empty when its words do not tell.
 
     Args:
-        subject: Folded, as ``text``.
+        folded: Subject and text.
+        original: The same before folding, for the letters that only one language has.
     """
-    words = set(_WORD.findall(text[:CHARS_READ]))
-    words.update(_WORD.findall(subject))
+    words = set(_WORD.findall(folded[:CHARS_READ]))
     known = words & SHARED_BY.keys()
     scores = {
         name: sum(1 / SHARED_BY[word] for word in small & known)
         for name, small in SMALL_WORDS.items()
     }
+    letters = set(original[:CHARS_READ].lower())
+    for name, own in OWN_LETTERS.items():
+        if letters & own:
+            scores[name] += LETTER
     best = max(scores.values())
     if best < SURE_FROM:
         return frozenset()

@@ -33,7 +33,9 @@ CONVERSATION_WINDOW = timedelta(days=14)
 # Behind a full stop a sentence ends when a word stands before it that is no short form.
 _END = re.compile(
     r"(?<=[!?…])[\"')\]]*\s+(?=\S)"
-    r"|(?<=[^\W\d_]{3}\.)[\"')\]]*\s+(?=[^\Wa-z_])"
+    r"|(?<=[^\W\d_]{3}\.)(?<!(?i:str\.))"
+    r"(?<!(?i:\b(?:tel|ing|mgr|nam|nám|bzw|ggf|krt|вул|буд|тел)\.))"
+    r"(?<!(?i:\b(?:inkl|zzgl|evtl|resp|např|napr)\.))[\"')\]]*\s+(?=[^\Wa-zа-яіїєґ_])"
     r"|(?<=[^\W\d_]{2}\.)(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
     r"[\"')\]]*\s+(?=[^\Wa-z_\d])"
     r"|(?<=[€$%)\]]\.)\s+(?=[^\Wa-z_\d][^\W\d_])"
