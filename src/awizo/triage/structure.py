@@ -30,14 +30,17 @@ FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 CONVERSATION_WINDOW = timedelta(days=14)
 
+# Short forms of two letters and of more; "str" also ends a word ("Hauptstr.").
+_NO_SHORT = r"(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
+_NO_LONGER = (
+    r"(?<!(?i:str\.))(?<!(?i:\b(?:tel|ing|mgr|nam|nám|bzw|ggf|krt|вул|буд|тел)\.))"
+    r"(?<!(?i:\b(?:inkl|zzgl|evtl|resp|např|napr)\.))"
+)
 # Behind a full stop a sentence ends when a word stands before it that is no short form.
 _END = re.compile(
     r"(?<=[!?…])[\"')\]]*\s+(?=\S)"
-    r"|(?<=[^\W\d_]{3}\.)(?<!(?i:str\.))"
-    r"(?<!(?i:\b(?:tel|ing|mgr|nam|nám|bzw|ggf|krt|вул|буд|тел)\.))"
-    r"(?<!(?i:\b(?:inkl|zzgl|evtl|resp|např|napr)\.))[\"')\]]*\s+(?=[^\Wa-zа-яіїєґ_])"
-    r"|(?<=[^\W\d_]{2}\.)(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
-    r"[\"')\]]*\s+(?=[^\Wa-z_\d])"
+    rf"|(?<=[^\W\d_]{{3}}\.){_NO_LONGER}[\"')\]]*\s+(?=[^\Wa-zа-яіїєґ_])"
+    rf"|(?<=[^\W\d_]{{2}}\.){_NO_SHORT}{_NO_LONGER}[\"')\]]*\s+(?=[^\Wa-zа-яіїєґ_\d])"
     r"|(?<=[€$%)\]]\.)\s+(?=[^\Wa-z_\d][^\W\d_])"
     r"|(?<=\d{3}[.)])\s+(?=[^\Wa-z_\d][^\W\d_])"
 )
