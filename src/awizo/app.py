@@ -47,7 +47,7 @@ from awizo.orders.sync import OrderSync
 from awizo.panel.server import PanelServer
 from awizo.settings import Settings
 from awizo.smarthost import Smarthosts, refuse_own_listener
-from awizo.spool.ids import new_id as make_id
+from awizo.spool.ids import Ids
 from awizo.spool.port import Ending, StoredDelivery
 from awizo.store import Stores, open_store
 from awizo.store.serving import ServingLock
@@ -101,6 +101,7 @@ class App:
         self.now = now
         self.clock = clock
         self.transport = transport
+        self.new_id = Ids(now, secrets.token_bytes)
         self.instance_id = secrets.token_hex(8)
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{self.instance_id}"
         self.health = Health()
@@ -108,9 +109,6 @@ class App:
         self._stack: list[tuple[str, Callable[[], object]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._crashed = asyncio.Event()
-
-    def new_id(self) -> str:
-        return make_id(self.now(), secrets.token_bytes(10))
 
     async def start(self) -> Bound:
         """Start everything; what was started is stopped again when a later part fails.

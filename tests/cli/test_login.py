@@ -59,7 +59,7 @@ async def test_code_and_address_come_before_anybody_confirms(tmp_path: Path) -> 
             stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not (line := (await process.stdout.readline()).decode()).startswith("Code"):
                 assert line, "it ended without a code"
             assert emulator.confirm(line.split(maxsplit=1)[1].strip())
@@ -150,7 +150,7 @@ async def test_a_wrong_client_secret_is_told(tmp_path: Path) -> None:
 async def test_a_denied_request_is_told(tmp_path: Path) -> None:
     async with an_allegro(confirm_after_polls=None) as (emulator, settings):
         task = asyncio.create_task(awizo(tmp_path, "login", expect=1, **settings))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not emulator.auth.devices:  # noqa: ASYNC110 - the emulator has no event for it
                 await asyncio.sleep(0.05)
         (device,) = emulator.auth.devices.values()

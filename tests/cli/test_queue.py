@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import smtplib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,8 @@ import pytest
 from awizo.emulator.sink import CatchingSmarthost
 from support.cli_parts import BUYER, a_sent_mail, an_invoice_mail, awizo, lines_of
 from support.service import Served, a_service
+
+PATIENCE_S = 90.0
 
 KEYS = [
     "id", "message_id", "account", "recipient", "kind", "state", "disposition", "order_id",
@@ -40,19 +42,19 @@ async def send(port: int, content: bytes, *recipients: str) -> None:
     await asyncio.to_thread(work)
 
 
-async def until(
-    served: Served, holds: Callable[[list[dict[str, Any]]], bool]
-) -> list[dict[str, Any]]:
-    """The queue once it is as awaited."""
-    async with asyncio.timeout(40):
-        while True:
-            queue = await served.queue()
-            if holds(queue):
-                return queue
+async def settled(served: Served, count: int) -> list[dict[str, Any]]:
+    """The queue once so many deliveries have been settled."""
+    await logged(served, "delivery_settled", count)
+    queue = await served.queue()
+    assert [one["state"] for one in queue] == ["settled"] * len(queue)
+    return queue
 
 
-def all_settled(count: int) -> Callable[[list[dict[str, Any]]], bool]:
-    return lambda queue: [one["state"] for one in queue] == ["settled"] * count
+async def logged(served: Served, event: str, count: int = 1) -> None:
+    """Return once the service has logged this so often."""
+    async with asyncio.timeout(PATIENCE_S):
+        while sum(one.get("event") == event for one in served.events) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_every_delivery_is_listed_oldest_first_beside_the_service_and_after_it(
@@ -61,7 +63,7 @@ async def test_every_delivery_is_listed_oldest_first_beside_the_service_and_afte
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
         await send(served.port, b"Message-ID: <1@x>\r\n\r\nto nobody who buys\r\n", "a@example.pl")
         await send(served.port, an_invoice_mail(), BUYER, "copy@example.pl")
-        beside = await until(served, all_settled(3))
+        beside = await settled(served, 3)
 
     out, _ = await awizo(tmp_path, "queue", "list", "--json")
     assert lines_of(out) == beside
@@ -81,7 +83,7 @@ async def test_the_list_is_narrowed_and_show_adds_the_history(
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
         await send(served.port, a_sent_mail(), BUYER)
         await send(served.port, an_invoice_mail(), BUYER)
-        first, _ = await until(served, all_settled(2))
+        first, _ = await settled(served, 2)
 
         out, _ = await awizo(tmp_path, "queue", "list", "--json", "--limit", "1")
         assert lines_of(out) == [first]
@@ -103,7 +105,7 @@ async def test_a_mail_is_shown_byte_for_byte(tmp_path: Path, catcher: CatchingSm
     mail = an_invoice_mail()
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
         await send(served.port, mail, "friend@example.pl")
-        (one,) = await until(served, all_settled(1))
+        (one,) = await settled(served, 1)
 
     out, _ = await awizo(tmp_path, "queue", "show", "--raw", one["id"])
 
@@ -120,7 +122,7 @@ async def test_wishes_are_done_beside_the_service(
     )
     async with a_service(tmp_path, mode="observe", **smarthost_at(catcher)) as served:
         await send(served.port, payment, BUYER)
-        (one,) = await until(served, all_settled(1))
+        (one,) = await settled(served, 1)
         assert len(catcher.messages) == 1
 
         await awizo(tmp_path, "queue", "release", one["id"], expect=1)
@@ -137,8 +139,9 @@ async def test_a_waiting_mail_is_retried_dropped_and_purged(tmp_path: Path) -> N
     await gone.close()
     async with a_service(tmp_path, **smarthost_at(gone)) as served:
         await send(served.port, an_invoice_mail(), "friend@example.pl")
-        await until(served, lambda queue: len(queue) == 1 and queue[0]["state"] == "planned")
+        await logged(served, "job_deferred")
         (one,) = await served.queue()
+        assert one["state"] == "planned"
 
         out, _ = await awizo(tmp_path, "queue", "retry", one["id"])
         assert out == f"{one['id']} due now\n"
@@ -156,7 +159,7 @@ async def test_replay_shows_what_changed_rules_would_judge_differently(
     config.write_text("", encoding="utf-8")
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
         await send(served.port, a_sent_mail(), BUYER)
-        (one,) = await until(served, all_settled(1))
+        (one,) = await settled(served, 1)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "50-my-shop.toml").write_text(
         '[[rule]]\nid = "mine"\nkind = "other"\ndecides = true\nweight = 9\n'

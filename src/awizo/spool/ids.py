@@ -11,11 +11,13 @@ Source: https://www.crockford.com/base32.html; the layout is that of a ULID.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
 RANDOM_BYTES = 10
+STEP_BYTES = 8  # of a step within a millisecond: the next id cannot be guessed from the last
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -29,8 +31,31 @@ def new_id(now: datetime, randomness: bytes) -> str:
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"{RANDOM_BYTES} random bytes are needed, not {len(randomness)}")
     milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
-    number = int.from_bytes(milliseconds.to_bytes(6, "big") + randomness, "big")
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return _written(int.from_bytes(milliseconds.to_bytes(6, "big") + randomness, "big"))
+
+
+class Ids:
+    """The ids of one process: each sorts after the one before, also within a millisecond.
+
+    So the deliveries of one mail are listed in the order of its recipients, and a clock that is
+    set back puts nothing before what was there.
+
+    Args:
+        random_bytes: A source that cannot be foretold, such as ``secrets.token_bytes``.
+    """
+
+    def __init__(self, now: Callable[[], datetime], random_bytes: Callable[[int], bytes]) -> None:
+        self._now = now
+        self._random_bytes = random_bytes
+        self._last = ""
+
+    def __call__(self) -> str:
+        made = new_id(self._now(), self._random_bytes(RANDOM_BYTES))
+        if made <= self._last:
+            step = 1 + int.from_bytes(self._random_bytes(STEP_BYTES), "big")
+            made = _written(_read(self._last) + step)
+        self._last = made
+        return made
 
 
 def is_id(text: str) -> bool:
@@ -40,7 +65,15 @@ def is_id(text: str) -> bool:
 
 def time_of(some_id: str) -> datetime:
     """When the thing with this id came into being, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=_read(some_id) >> 80)
+
+
+def _written(number: int) -> str:
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _read(some_id: str) -> int:
     number = 0
     for character in some_id:
         number = number << 5 | ALPHABET.index(character)
-    return _EPOCH + timedelta(milliseconds=number >> 80)
+    return number
