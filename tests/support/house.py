@@ -22,6 +22,7 @@ from typing import Any
 
 from awizo.allegro.ports import AccountRecord, TokenPair
 from awizo.app import App, utc_now
+from awizo.emulator.oauth import Pair
 from awizo.emulator.server import CLIENT_ID, CLIENT_SECRET, Emulator
 from awizo.emulator.sink import CatchingSmarthost, CaughtMail
 from awizo.emulator.world import Order
@@ -70,7 +71,9 @@ class House:
 
     async def connect(self, account: str = "default", seller: str = "default") -> None:
         """Give an account tokens, as ``awizo login`` does."""
-        pair = self.emulator.issue_tokens(seller)
+        await self.keep(account, self.emulator.issue_tokens(seller))
+
+    async def keep(self, account: str, pair: Pair) -> None:
         now = self.app.now()
         await self.app.stores.accounts.save(
             AccountRecord(
@@ -92,7 +95,7 @@ class House:
         content = mail if isinstance(mail, bytes) else as_sent(mail)
 
         def work() -> None:
-            with smtplib.SMTP("127.0.0.1", self.port, timeout=20) as client:
+            with smtplib.SMTP("127.0.0.1", self.port, timeout=60) as client:
                 if login is not None:
                     client.login(*login)
                 refused = client.sendmail(sender, list(to), content, mail_options=options)

@@ -27,7 +27,7 @@ from awizo.settings import Allegro, Policy, Retry
 from awizo.spool.port import StoredDelivery
 from support.house import SHOP, House, a_house, merged
 
-OFTEN_S = 0.02
+OFTEN_S = 0.05
 PATIENCE_S = 90.0  # of a test, for a machine that has much else to do
 NEVER_S = 1e8  # a lease must not run out because the clock has jumped
 
@@ -117,7 +117,7 @@ class HurriedHouse:
         """Jump to what is due next, once nothing has been under way for a moment."""
         spool = self.house.app.stores.spool
         due = await spool.next_due(now=self.clock())
-        await asyncio.sleep(2 * OFTEN_S)
+        await asyncio.sleep(OFTEN_S)
         if due is not None and due == await spool.next_due(now=self.clock()):
             wait = due - self.clock()
             if wait > timedelta(0):
@@ -164,7 +164,8 @@ async def a_hurried_house(
     """A running service with the waits of production, none of which is sat through."""
     clock = Ahead()
     connected: bool = settings.pop("connected", True)
-    emulator = Emulator(now=clock, scenarios=scenarios, rules=rules)
+    clients: dict[str, str] | None = settings.pop("clients", None)
+    emulator = Emulator(now=clock, scenarios=scenarios, rules=rules, clients=clients)
     idle_s, awizo.worker.loop.IDLE_S = awizo.worker.loop.IDLE_S, OFTEN_S
     try:
         async with a_house(
@@ -176,7 +177,8 @@ async def a_hurried_house(
         ) as house:
             for account in house.settings.account_names:
                 known = emulator.world.seller(account).additional_emails
-                known.append({"id": f"email-{account}", "email": SHOP})
+                for address in (SHOP, f"sklep@{account}.example"):
+                    known.append({"id": address, "email": address})
             yield HurriedHouse(house, clock)
     finally:
         awizo.worker.loop.IDLE_S = idle_s
