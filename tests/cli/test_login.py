@@ -179,3 +179,17 @@ async def test_nothing_secret_is_printed(tmp_path: Path) -> None:
 
     for secret in (CLIENT_SECRET, *(token[:40] for token in tokens_of(emulator))):
         assert secret not in out + err
+
+
+async def test_after_the_key_was_lost_a_login_begins_anew_when_told_so(tmp_path: Path) -> None:
+    async with an_allegro() as (_, settings):
+        await awizo(tmp_path, "login", **settings)
+        (tmp_path / "awizo.db.key").unlink()
+
+        _, err = await awizo(tmp_path, "login", expect=1, **settings)
+        assert "awizo.db.key is not there" in err
+        assert "awizo login --lost-key" in err
+
+        out, _ = await awizo(tmp_path, "login", "--lost-key", **settings)
+        assert "connected as sprzedawca_default" in out
+        await awizo(tmp_path, "queue", "list", **settings)

@@ -61,12 +61,14 @@ def read_settings(config: Path | None, *, log_level: str | None = None) -> Setti
 
 
 @asynccontextmanager
-async def opened_store(config: Path | None) -> AsyncIterator[tuple[Settings, Stores]]:
+async def opened_store(
+    config: Path | None, *, forget_secrets: bool = False
+) -> AsyncIterator[tuple[Settings, Stores]]:
     """The settings and their store, closed again at the end; beside a running service too."""
     from awizo.store import open_store  # not needed by commands that touch nothing
 
     settings = read_settings(config, log_level="warning")
-    stores = await open_store(settings.store)
+    stores = await open_store(settings.store, forget_secrets=forget_secrets)
     try:
         yield settings, stores
     finally:

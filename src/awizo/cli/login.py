@@ -51,12 +51,19 @@ def command(
     account: Annotated[
         str | None, typer.Option("--account", metavar="NAME", help="Account of the settings.")
     ] = None,
+    lost_key: Annotated[
+        bool,
+        typer.Option(
+            "--lost-key",
+            help="The key file is lost for good: drop the tokens of all accounts first.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Connect an Allegro account: prints an address and a code, waits until both are used."""
 
     async def work() -> None:
-        async with opened_store(config) as (settings, stores):
+        async with opened_store(config, forget_secrets=lost_key) as (settings, stores):
             name = _account_name(settings, account)
             clients = AllegroClients(settings, stores.accounts, stores.memory, now=utc_now)
             try:

@@ -33,6 +33,7 @@ HOW_TO_MAKE = (
     "make one with: (umask 077; head -c 32 /dev/urandom | base64 > awizo.key), keep a copy of it "
     "in a safe place, and set store.key_file"
 )
+IF_LOST = "If it is lost for good, 'awizo login --lost-key' drops all tokens and begins anew."
 _WORD = "awizo"
 _WORD_PLACE = "key check"
 
@@ -97,7 +98,8 @@ class KeyFile:
             open_to_others = self.path.stat().st_mode & 0o077
         except FileNotFoundError:
             raise SettingsError(
-                f"the key file {self.path} is not there; put it back where it was, or {HOW_TO_MAKE}"
+                f"the key file {self.path} is not there; put it back where it was, or, if there "
+                f"never was one, {HOW_TO_MAKE}. {IF_LOST}"
             ) from None
         except OSError as error:
             raise SettingsError(f"the key file {self.path}: {error.strerror}") from None
@@ -170,5 +172,5 @@ def wrong_key(path: Path | None) -> str:
     where = "store.key_file" if path is None else str(path)
     return (
         f"the key in {where} is not the one that the tokens in the store were sealed with; put "
-        "the right key file back"
+        f"the right key file back. {IF_LOST}"
     )
