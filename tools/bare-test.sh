@@ -10,6 +10,7 @@ cd "$(dirname "$0")/.."
 if [ -z "${AWIZO_BARE_ROOT:-}" ]; then
     work=$(mktemp -d)
     trap 'rm -rf --one-file-system "$work"' EXIT
+    trap 'exit 130' INT TERM
     if ! unshare --mount true 2>/dev/null; then
         echo "bare-test was skipped: this needs root and mount namespaces."
         exit 0
