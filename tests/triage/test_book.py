@@ -35,12 +35,12 @@ def later(file: Path, text: str) -> None:
 
 
 def test_a_shops_own_file_lies_beside_its_config_and_comes_after_ours(tmp_path: Path) -> None:
-    config, _ = a_config(tmp_path, MINE + "\n[[rule]]\nid = 'pl-order-accepted'\nenabled = false\n")
+    config, _ = a_config(tmp_path, MINE + "\n[[rule]]\nid = 'pl-cue-rating'\nenabled = false\n")
 
     ids = {rule.id for rule in load_book(load_settings(config)).rules.rules}
 
     assert "mine" in ids
-    assert "pl-order-accepted" not in ids
+    assert "pl-cue-rating" not in ids
     assert "pl-sent" in ids
 
 

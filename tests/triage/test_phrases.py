@@ -1,4 +1,4 @@
-"""Polish and English mails are told apart by their words, whatever boilerplate follows.
+"""Mails in seven languages are told apart by their words, whatever boilerplate follows.
 
 The phrase banks were written before the rules that hold for them; a bank grows whenever a
 wording is met that the rules did not know.
@@ -11,16 +11,16 @@ import random
 import pytest
 
 from support.language_rules import Outcome, all_rules, told
-from support.phrases import Phrase, boilerplate, phrases
+from support.phrases import FOLDER, Phrase, boilerplate, phrases
 
-BANKS = ("pl", "pl-hard", "en")
+BANKS = tuple(sorted(file.stem for file in FOLDER.glob("*.txt") if file.stem != "boilerplate"))
 NEVER_STOPPED = ("conversation_reply", "fulfilment_correspondence", "other")
 RIGHT_AT_LEAST = 0.98  # of the kinds, on mails the rules were not written on
 
 
 def read(phrase: Phrase, appended: int = 0, seed: int = 1) -> Outcome:
     lines = boilerplate(phrase.where[:2])
-    extra = random.Random(seed).sample(lines, appended)
+    extra = random.Random(seed).sample(lines, min(appended, len(lines)))
     return told(phrase.subject, "\n\n".join([phrase.text, *extra]))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from awizo.errors import RuleError
@@ -227,6 +229,13 @@ def test_every_rule_has_an_example() -> None:
 @pytest.mark.parametrize("language", ["pl", "en"])
 def test_no_pattern_asks_for_a_letter_that_folding_takes_away(language: str) -> None:
     assert letters_no_folded_text_has(language) == []
+
+
+def test_a_shops_own_50_file_comes_after_every_file_of_ours() -> None:
+    names = sorted({Path(rule.path).name for rule in all_rules().rules})
+
+    assert names
+    assert [name for name in names if name >= "50-my-shop.toml"] == []
 
 
 def test_every_id_begins_with_the_language_of_its_file() -> None:
