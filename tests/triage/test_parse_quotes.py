@@ -28,6 +28,7 @@ ATTRIBUTIONS = [
     "Am Di., 3. Nov. 2026 um 12:00 Uhr schrieb Hans Meier <a+b@allegromail.pl>:",
     "вт, 3 лист. 2026 р. о 12:00 Іван Франко <a+b@allegromail.pl> пише:",
     "3 листопада 2026 р., 12:00, Іван Франко написав(ла):",
+    '3 листопада 2026, 12:00:00, від "Іван Франко" <a+b@allegromail.pl>:',
 ]
 
 
@@ -83,6 +84,8 @@ def test_answers_between_the_quotes_are_new() -> None:
         "-----Ursprüngliche Nachricht-----",
         "-------- Weitergeleitete Nachricht --------",
         "-----Оригінальне повідомлення-----",
+        "-------- Переадресоване повідомлення --------",
+        "Eredeti üzenet",
         "Od: Jan Kowalski <a+b@allegromail.pl>\r\nWysłano: wtorek, 3 listopada 2026 12:00\r\n"
         "Do: sklep@example.com\r\nTemat: kolor",
         "From: Jan <a+b@allegromail.pl>\r\nSent: Tuesday, November 3, 2026 12:00\r\n"
@@ -172,6 +175,13 @@ def test_a_sentence_about_writing_is_no_attribution() -> None:
         "Mit freundlichen Grüßen",
         "Viele Grüße",
         "З повагою,",
+        "Přeji hezký den",
+        "Prajem pekný deň",
+        "Szép napot!",
+        "Freundlicher Gruß",
+        "LG",
+        "Всього найкращого,",
+        "Щиро ваші",
         "-- ",
         "--",
     ],
@@ -217,6 +227,19 @@ def test_what_is_said_after_the_signature_is_not_lost(after: str) -> None:
     message = parse(a_mail(f"{NEW}\r\n\r\nPozdrawiam\r\nEwa\r\n\r\n{after}\r\n"))
 
     assert after in message.new_text
+
+
+@pytest.mark.parametrize("greeting", ["Hezký den,", "Pekný deň,", "Szép napot!", "Гарного дня!"])
+def test_a_wish_that_opens_a_mail_does_not_swallow_it(greeting: str) -> None:
+    message = parse(a_mail(f"Kert24\r\n\r\n{greeting}\r\n\r\nplatba dorazila.\r\n"))
+
+    assert "platba dorazila." in message.new_text
+
+
+def test_a_team_that_does_something_is_no_signature() -> None:
+    message = parse(a_mail("Tým Zahrada24 právě balí Vaši objednávku.\r\n\r\nDík za nákup\r\n"))
+
+    assert "balí" in message.new_text
 
 
 def test_thanks_that_open_a_mail_do_not_swallow_it() -> None:

@@ -38,6 +38,7 @@ ATTRIBUTIONS: Mapping[str, tuple[str, ...]] = {
     "de": (r"\bschrieb\b.{0,160}:$", r"\bhat .{0,60}geschrieben\s?:$", r"^zitat von .{3,120}:$"),
     "uk": (
         r"(?:написав|написала|написав\(ла\)|написав\(-ла\)|написали|пише)\s?:$",
+        r"\d{1,2}:\d{2}.{0,8}, від .{3,120}:$",  # ukr.net
         r"(?:написал|написала|написал\(а\)|пишет)\s?:$",  # programs set to Russian
     ),
 }
@@ -60,7 +61,10 @@ DIVIDERS: Mapping[str, tuple[str, ...]] = {
         r"^[-_=* ]{2,}\s?(?:povodna|preposlana) (?:sprava|e-?mail)",
         r"^[-_ ]{2,}\s?povodny e-?mail",
     ),
-    "hu": (r"^[-_=* ]{2,}\s?(?:eredeti|tovabbitott) (?:uzenet|level)",),
+    "hu": (
+        r"^[-_=* ]{2,}\s?(?:eredeti|tovabbitott) (?:uzenet|level)",
+        r"^(?:eredeti|tovabbitott) uzenet$",
+    ),
     "en": (
         r"^[-_=* ]{2,}\s?(?:original|forwarded|reply|replied) (?:message|mail|e-?mail)",
         r"^begin forwarded message\s?:",
@@ -71,7 +75,8 @@ DIVIDERS: Mapping[str, tuple[str, ...]] = {
         r"^anfang der weitergeleiteten nachricht",
     ),
     "uk": (
-        r"^[-_=* ]{2,}\s?(?:оригінальне|вихідне|переслане|початкове) повідомлення",
+        r"^[-_=* ]{2,}\s?(?:оригінальне|вихідне|переслане|початкове|переадресоване|пересилане)"
+        r" (?:повідомлення|лист)",
         r"^[-_=* ]{2,}\s?(?:исходное|пересылаемое|оригинальное) (?:сообщение|письмо)",
     ),
 }
@@ -96,14 +101,24 @@ SIGN_OFFS: Mapping[str, tuple[str, ...]] = {
     ),
     "cs": (
         r"s (?:pozdravem|uctou|pratelskym|pranim)",
-        r"(?:hezky|pekny|prijemny) den\b",
+        r"(?:preji |prejeme )?(?:vam |ti )?"
+        r"(?:hezky|pekny|prijemny|krasny) (?:zbytek )?(?:den|dne)\b",
         r"(?:srdecne )?zdravi\b",
+        r"mejte se\b",
+        r"(?:vas )?tym [\w.& -]{2,30}$",
     ),
-    "sk": (r"s (?:pozdravom|uctou|pratelskym)", r"(?:pekny|prijemny) den\b", r"pozdravujem"),
+    "sk": (
+        r"s (?:pozdravom|uctou|priatelskym|pranim)",
+        r"(?:prajem |prajeme )?(?:vam |ti )?(?:pekny|prijemny|krasny) (?:zvysok )?(?:den|dna)\b",
+        r"pozdravujem",
+        r"majte sa\b",
+    ),
     "hu": (
         r"(?:szives |baratsagos |szivelyes |koszono )?udvozlettel",
         r"tisztelettel\b",
         r"(?:koszonettel|udv\b)",
+        r"(?:tovabbi )?szep napot\b",
+        r"(?:kellemes napot|minden jot)\b",
     ),
     "en": (
         r"(?:(?:best|kind|warm|warmest|kindest) )?regards\b",
@@ -116,14 +131,27 @@ SIGN_OFFS: Mapping[str, tuple[str, ...]] = {
     "de": (
         r"mit (?:freundlichen|besten|herzlichen|lieben|schonen) (?:grussen|gruessen)",
         r"(?:viele|beste|liebe|herzliche|freundliche|schone) (?:grusse|gruesse)",
-        r"mfg\b",
+        r"(?:mfg|lg|vg|gruss|gruesse|grusse)\b",
+        r"(?:freundlicher|lieber|schoner) gruss\b",
+        r"herzlichst\b",
+        r"(?:ich wunsche |wir wunschen )?(?:ihnen |dir )?(?:noch )?(?:einen )?schonen tag\b",
+        r"(?:ihr|dein|euer) (?:[\w-]+[ -])?team(?: von| der| des| aus)?[\w.& -]{0,30}$",
     ),
     "uk": (
         r"(?:з|із) (?:найкращими |щирою )?(?:повагою|побажаннями|вдячністю)",
-        r"гарного дня",
+        r"(?:бажаємо |бажаю )?(?:вам |тобі )?(?:гарного|приємного|чудового) дня",
+        r"всього (?:найкращого|доброго)",
+        r"щиро (?:ваш|дяку)",
+        r"(?:ваша )?команда [\w.& -]{2,30}$",
         r"с уважением",
     ),
 }
+
+# Wishes that open a mail as often as they end it.
+OPENS_TOO = (
+    r"^(?:(?:hezky|pekny|prijemny|krasny) den|szep napot|kellemes napot|schonen tag|milego dnia"
+    r"|(?:гарного|приємного|чудового) дня)"
+)
 
 # One-line signatures of telephones and programs.
 DEVICES = (
@@ -414,6 +442,7 @@ ATTRIBUTION = compiled(flat(ATTRIBUTIONS))
 WHO_OR_WHEN = compiled(HAS_WHO_OR_WHEN)
 DIVIDER = compiled(flat(DIVIDERS))
 SIGN_OFF = compiled(rf"^(?:{flat(SIGN_OFFS)})")
+GREETING_TOO = compiled(OPENS_TOO)
 DEVICE = compiled("|".join(DEVICES))
 SHOP_RULE = compiled(flat(SHOP_RULES))
 FOOTER = compiled(flat({**FOOTERS, **SHOP_RULES, "bars": (SOCIAL_NAMES, LINK_BAR)}))

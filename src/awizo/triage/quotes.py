@@ -22,6 +22,7 @@ from awizo.triage.marks import (
     DEVICE,
     DIVIDER,
     FOOTER,
+    GREETING_TOO,
     NEWS_OF_ITS_OWN,
     SHOP_RULE,
     SIGN_OFF,
@@ -40,6 +41,7 @@ _SENTENCE = re.compile(r"(?<=\w{4}[.!?])\s+(?=\S)")  # not behind "ul." or "Sp."
 _POSTSCRIPT = re.compile(r"^p\.? ?s\.?[ :.,-]")
 _CAPITAL = re.compile(r"kapital\w* zakladow\w*[^a-z]{0,30}(?:zl|pln)")  # money of the company
 _WORDY = re.compile(r"\w{2,}")
+_FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 
 class Sort(IntEnum):
@@ -274,10 +276,19 @@ def _find_signatures(
             and len(folded[at]) <= 70
             and "?" not in folded[at]
             and SIGN_OFF.search(folded[at])
+            and (not GREETING_TOO.search(folded[at]) or _said_something(folded, sorts, at))
         ):
             at = _take_signature(folded, sorts, at, dashes=False)
         else:
             at += 1
+
+
+def _said_something(folded: Sequence[str], sorts: Sequence[Sort], at: int) -> bool:
+    """Whether a sentence stands above: a wish of a good day may as well open the mail."""
+    return any(
+        sort is Sort.NEW and len(_WORDY.findall(line)) >= _FEW_WORDS
+        for line, sort in zip(folded[:at], sorts[:at], strict=True)
+    )
 
 
 def _take_signature(folded: Sequence[str], sorts: list[Sort], at: int, *, dashes: bool) -> int:
