@@ -417,7 +417,8 @@ class _Conversation:
         await self.writer.drain()
 
     async def _more(self) -> None:
-        idle = self.peer.idle_close_s
+        # Only behind a mail, so that a slow machine is never too slow for the first one.
+        idle = self.peer.idle_close_s if self.connection.mails else None
         try:
             async with asyncio.timeout(idle):
                 chunk = await self.reader.read(65_536)

@@ -19,6 +19,7 @@ from typing import Any, cast
 from awizo.smarthost.replies import MAX_REPLY_BYTES, NoReply, Reply, ReplyReader
 
 PAUSE_READING_AT_BYTES = MAX_REPLY_BYTES * 2
+LONGEST_LOOK_S = 0.02
 
 
 class Trouble(Exception):
@@ -43,6 +44,7 @@ class Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._socket: asyncio.Transport | None = None  # the same, or what lies below TLS
         self._buffer = bytearray()
         self._reader = ReplyReader()
         self._ended: str | None = None  # why nothing more will come
@@ -54,7 +56,7 @@ class Wire(asyncio.Protocol):
     # -- what asyncio tells --------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
+        self._transport = self._socket = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -159,25 +161,37 @@ class Wire(asyncio.Protocol):
             async with asyncio.timeout(timeout_s):
                 await self._writable
         except TimeoutError:
-            raise Trouble("smarthost_unreachable", f"took no data for {timeout_s:g} s") from None
+            raise _takes_nothing(timeout_s) from None
         finally:
             self._writable = None
 
     async def flush(self, timeout_s: float) -> None:
-        """Wait until nothing is left to be handed on, to the operating system or to TLS."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        # Not 0: asyncio's TLS would take an empty buffer for a full one, and pause for good.
-        self._transport.set_write_buffer_limits(high=1)
+        """Wait until the operating system has everything; raises Trouble when that takes long.
+
+        What waits below TLS is told to nobody by asyncio, so it is looked at again and again.
+        """
+        pause_s = 0.001
         try:
-            await self.drain(timeout_s)
-        finally:
-            self._transport.set_write_buffer_limits()
+            async with asyncio.timeout(timeout_s):
+                while self._waiting_bytes:
+                    await asyncio.sleep(pause_s)
+                    pause_s = min(pause_s * 2, LONGEST_LOOK_S)
+        except TimeoutError:
+            raise _takes_nothing(timeout_s) from None
+
+    @property
+    def _waiting_bytes(self) -> int:
+        if self._transport is None or self._transport.is_closing() or self._socket is None:
+            return 0
+        above = (
+            self._transport.get_write_buffer_size() if self._transport is not self._socket else 0
+        )
+        return above + self._socket.get_write_buffer_size()
 
     # -- TLS -----------------------------------------------------------------------------------
 
     async def start_tls(self, context: ssl.SSLContext, host: str, timeout_s: float) -> None:
-        """Turn to TLS after the 220 to STARTTLS.
+        """Turn to TLS: at once, or after the 220 to STARTTLS.
 
         Raises:
             Trouble: ``smarthost_protocol`` when bytes came before TLS that would be read as if
@@ -185,7 +199,7 @@ class Wire(asyncio.Protocol):
         """
         assert self._transport is not None
         if not self.quiet:
-            raise Trouble("smarthost_protocol", "something was said between STARTTLS and TLS")
+            raise Trouble("smarthost_protocol", "the server spoke before TLS")
         try:
             transport = await self._loop.start_tls(
                 self._transport,
@@ -249,21 +263,25 @@ async def connect(
     try:
         async with asyncio.timeout(timeout_s):
             _, wire = await loop.create_connection(
-                Wire,
-                host,
-                port,
-                ssl=context,
-                server_hostname=host if context is not None else None,
-                happy_eyeballs_delay=0.25,
-                interleave=1,
+                Wire, host, port, happy_eyeballs_delay=0.25, interleave=1
             )
-            return wire
     except TimeoutError:
         raise Trouble("smarthost_unreachable", f"no connection within {timeout_s:g} s") from None
-    except (OSError, ssl.CertificateError) as error:
-        if context is not None:
-            raise tls_trouble(error) from None
+    except OSError as error:
         raise Trouble("smarthost_unreachable", _words(error)) from None
+    if context is not None:
+        try:
+            if not wire.quiet:
+                raise Trouble("smarthost_without_tls", "the server spoke before TLS")
+            await wire.start_tls(context, host, timeout_s)
+        except BaseException:
+            wire.abort()
+            raise
+    return wire
+
+
+def _takes_nothing(timeout_s: float) -> Trouble:
+    return Trouble("smarthost_unreachable", f"took no data for {timeout_s:g} s")
 
 
 def tls_trouble(error: Exception) -> Trouble:
