@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import argon2
 import pytest
 
 from support.cli_parts import awizo
-from support.service import a_service
+from support.service import PROGRAM, a_service, environment
 
 
 async def test_without_a_verb_help_is_shown_with_every_verb(tmp_path: Path) -> None:
@@ -116,3 +118,15 @@ async def test_labels_that_are_none_are_told_with_their_line(tmp_path: Path) -> 
     _, err = await awizo(tmp_path, "rules", "test", tmp_path, expect=1)
 
     assert "labels.jsonl:2: 'class' is missing" in err
+
+
+async def test_a_password_is_hashed_for_the_settings(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *PROGRAM, "hash-password", cwd=tmp_path, env=environment(tmp_path),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate(b"correct horse\n")
+    _, err = await awizo(tmp_path, "hash-password", expect=1)
+
+    assert argon2.PasswordHasher().verify(out.decode().strip(), "correct horse")
+    assert "no password given" in err

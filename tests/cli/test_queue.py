@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import smtplib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,8 @@ import pytest
 
 from awizo.emulator.sink import CatchingSmarthost
 from support.cli_parts import BUYER, a_sent_mail, an_invoice_mail, awizo, lines_of
-from support.service import Served, a_service
-
-PATIENCE_S = 90.0
+from support.service import a_service
+from support.smtp_client import hand_in, logged, settled
 
 KEYS = [
     "id", "message_id", "account", "recipient", "kind", "state", "disposition", "order_id",
@@ -34,35 +31,14 @@ def smarthost_at(catcher: CatchingSmarthost) -> dict[str, Any]:
     return {"smarthost__host": catcher.host, "smarthost__port": catcher.port}
 
 
-async def send(port: int, content: bytes, *recipients: str) -> None:
-    def work() -> None:
-        with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
-            client.sendmail("sklep@lampiony.example", recipients, content)
-
-    await asyncio.to_thread(work)
-
-
-async def settled(served: Served, count: int) -> list[dict[str, Any]]:
-    """The queue once so many deliveries have been settled."""
-    await logged(served, "delivery_settled", count)
-    queue = await served.queue()
-    assert [one["state"] for one in queue] == ["settled"] * len(queue)
-    return queue
-
-
-async def logged(served: Served, event: str, count: int = 1) -> None:
-    """Return once the service has logged this so often."""
-    async with asyncio.timeout(PATIENCE_S):
-        while sum(one.get("event") == event for one in served.events) < count:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
 async def test_every_delivery_is_listed_oldest_first_beside_the_service_and_after_it(
     tmp_path: Path, catcher: CatchingSmarthost
 ) -> None:
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
-        await send(served.port, b"Message-ID: <1@x>\r\n\r\nto nobody who buys\r\n", "a@example.pl")
-        await send(served.port, an_invoice_mail(), BUYER, "copy@example.pl")
+        await hand_in(
+            served.port, b"Message-ID: <1@x>\r\n\r\nto nobody who buys\r\n", "a@example.pl"
+        )
+        await hand_in(served.port, an_invoice_mail(), BUYER, "copy@example.pl")
         beside = await settled(served, 3)
 
     out, _ = await awizo(tmp_path, "queue", "list", "--json")
@@ -81,8 +57,8 @@ async def test_the_list_is_narrowed_and_show_adds_the_history(
     tmp_path: Path, catcher: CatchingSmarthost
 ) -> None:
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
-        await send(served.port, a_sent_mail(), BUYER)
-        await send(served.port, an_invoice_mail(), BUYER)
+        await hand_in(served.port, a_sent_mail(), BUYER)
+        await hand_in(served.port, an_invoice_mail(), BUYER)
         first, _ = await settled(served, 2)
 
         out, _ = await awizo(tmp_path, "queue", "list", "--json", "--limit", "1")
@@ -104,7 +80,7 @@ async def test_the_list_is_narrowed_and_show_adds_the_history(
 async def test_a_mail_is_shown_byte_for_byte(tmp_path: Path, catcher: CatchingSmarthost) -> None:
     mail = an_invoice_mail()
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
-        await send(served.port, mail, "friend@example.pl")
+        await hand_in(served.port, mail, "friend@example.pl")
         (one,) = await settled(served, 1)
 
     out, _ = await awizo(tmp_path, "queue", "show", "--raw", one["id"])
@@ -121,7 +97,7 @@ async def test_wishes_are_done_beside_the_service(
         + "Dzień dobry, otrzymaliśmy Twoją płatność za zamówienie. Dziękujemy!\r\n".encode()
     )
     async with a_service(tmp_path, mode="observe", **smarthost_at(catcher)) as served:
-        await send(served.port, payment, BUYER)
+        await hand_in(served.port, payment, BUYER)
         (one,) = await settled(served, 1)
         assert len(catcher.messages) == 1
 
@@ -138,7 +114,7 @@ async def test_a_waiting_mail_is_retried_dropped_and_purged(tmp_path: Path) -> N
     await gone.start()
     await gone.close()
     async with a_service(tmp_path, **smarthost_at(gone)) as served:
-        await send(served.port, an_invoice_mail(), "friend@example.pl")
+        await hand_in(served.port, an_invoice_mail(), "friend@example.pl")
         await logged(served, "job_deferred")
         (one,) = await served.queue()
         assert one["state"] == "planned"
@@ -158,7 +134,7 @@ async def test_replay_shows_what_changed_rules_would_judge_differently(
     config = tmp_path / "awizo.toml"
     config.write_text("", encoding="utf-8")
     async with a_service(tmp_path, **smarthost_at(catcher)) as served:
-        await send(served.port, a_sent_mail(), BUYER)
+        await hand_in(served.port, a_sent_mail(), BUYER)
         (one,) = await settled(served, 1)
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "50-my-shop.toml").write_text(
