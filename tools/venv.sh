@@ -15,14 +15,19 @@ if ! "$python" -c 'import venv, ensurepip' 2>/dev/null; then
         exit 1
     fi
 fi
-[ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
+# One that was cut short, or whose Python has gone, is made anew.
+"$venv/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 echo "Installing what $lock lists into $venv ..." >&2
 "$venv/bin/python" -m pip install -q --disable-pip-version-check --require-hashes -r "$lock"
 # The project itself, from this folder, without asking anybody for a build tool.
 site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])')
 echo "$PWD/src" > "$site/awizo.pth"
+case $venv in /*) home=$venv ;; *) home=$PWD/$venv ;; esac
+# Through sh, because a #! line can hold neither blanks nor a long path.
 cat > "$venv/bin/awizo" <<EOF
-#!$PWD/$venv/bin/python
+#!/bin/sh
+'''exec' "$home/bin/python" "\$0" "\$@"
+' '''
 import sys
 
 from awizo.cli import main
