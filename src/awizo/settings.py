@@ -197,6 +197,7 @@ class Route(Section):
 class Store(Section):
     url: str = "sqlite:///var/awizo.db"
     key_file: Path | None = None
+    key: SecretStr | None = None  # the key itself, for AWIZO_STORE__KEY; goes before key_file
     pool_size: int = Field(8, gt=0)
     busy_timeout_s: float = Field(30, gt=0)
 

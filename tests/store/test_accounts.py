@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import stat
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -365,3 +366,19 @@ async def test_a_key_that_others_can_read_is_used_with_a_warning(tmp_path: Path)
     assert "key_file_open_to_others" in [entry["event"] for entry in logs]
     assert await stores.accounts.get("default") == RECORD
     await stores.close()
+
+
+async def test_a_key_may_come_from_the_environment_in_place_of_a_file(tmp_path: Path) -> None:
+    key = base64.b64encode(b"k" * 32).decode()
+    stores = await open_store(beside(tmp_path, key=key))
+    await stores.accounts.save(RECORD)
+    await stores.close()
+
+    again = await open_store(beside(tmp_path, key=key))
+    assert await again.accounts.get("default") == RECORD
+    await again.close()
+    assert not (tmp_path / "awizo.db.key").exists()
+    with pytest.raises(SettingsError, match="is not the one"):
+        await open_store(beside(tmp_path, key=base64.b64encode(b"x" * 32).decode()))
+    with pytest.raises(SettingsError, match="holds no key"):
+        await open_store(beside(tmp_path, key="secret"))

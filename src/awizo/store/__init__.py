@@ -137,11 +137,13 @@ def key_file(settings: Store) -> KeyFile:
     """The key that seals the tokens of this store.
 
     Raises:
-        SettingsError: ``store.key_file`` must be set, since replicas share it.
+        SettingsError: ``store.key_file`` or ``store.key`` must be set, since replicas share it.
     """
     path = sqlite_path(settings.url)
     if path is None and not is_postgresql(settings.url):
         raise SettingsError("store.url must begin with sqlite:/// or postgresql://")
+    if settings.key is not None:
+        return KeyFile(None, make=False, key=settings.key.get_secret_value())
     if settings.key_file is not None:
         return KeyFile(settings.key_file, make=False)
     if path is None:

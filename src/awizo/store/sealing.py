@@ -1,4 +1,4 @@
-"""Seal secrets at rest: AES-256-GCM under a key that lies in a file beside the database.
+"""Seal secrets at rest: AES-256-GCM under a key in a file, or from the environment.
 
 In:  a secret, the place it belongs to.
 Out: text that says nothing, and the secret again for whoever has the key.
@@ -31,7 +31,7 @@ KEY_BYTES = 32
 NONCE_BYTES = 12  # NIST SP 800-38D section 8.2: 96 bits, drawn at random
 HOW_TO_MAKE = (
     "make one with: (umask 077; head -c 32 /dev/urandom | base64 > awizo.key), keep a copy of it "
-    "in a safe place, and set store.key_file"
+    "in a safe place, and set store.key_file (or the key itself as AWIZO_STORE__KEY)"
 )
 IF_LOST = "If it is lost for good, 'awizo login --lost-key' drops all tokens and begins anew."
 _WORD = "awizo"
@@ -69,11 +69,13 @@ class KeyFile:
     Args:
         path: Where it lies; ``None`` when nothing says where.
         make: Make it when it is not there (beside an SQLite database).
+        key: The key itself, in base64; then no file is looked at.
     """
 
-    def __init__(self, path: Path | None, *, make: bool) -> None:
+    def __init__(self, path: Path | None, *, make: bool, key: str | None = None) -> None:
         self.path = path
         self._make = make
+        self._key = key
         self._sealer: Sealer | None = None
         self._lock = threading.Lock()
 
@@ -89,6 +91,8 @@ class KeyFile:
             return self._sealer
 
     def _read(self, *, may_make: bool) -> bytes:
+        if self._key is not None:
+            return _key_in(self._key.encode(), "store.key")
         if self.path is None:
             raise SettingsError(f"store.key_file is not set, tokens cannot be kept: {HOW_TO_MAKE}")
         try:
@@ -105,11 +109,7 @@ class KeyFile:
             raise SettingsError(f"the key file {self.path}: {error.strerror}") from None
         if open_to_others:
             log.warning("key_file_open_to_others", path=str(self.path), wanted="0600")
-        with contextlib.suppress(binascii.Error):
-            key = base64.b64decode(b"".join(text.split()), validate=True)
-            if len(key) == KEY_BYTES:
-                return key
-        raise SettingsError(f"{self.path} holds no key (32 bytes in base64); {HOW_TO_MAKE}")
+        return _key_in(text, str(self.path))
 
     def _make_file(self, path: Path) -> None:
         """Whole or not at all, by whichever process is first; on the disk before it is used."""
@@ -133,6 +133,14 @@ class KeyFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _key_in(text: bytes, where: str) -> bytes:
+    with contextlib.suppress(binascii.Error):
+        key = base64.b64decode(b"".join(text.split()), validate=True)
+        if len(key) == KEY_BYTES:
+            return key
+    raise SettingsError(f"{where} holds no key (32 bytes in base64); {HOW_TO_MAKE}")
 
 
 def check_word(tx: Transaction) -> str | None:
