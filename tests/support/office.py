@@ -14,7 +14,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -311,12 +311,15 @@ class Office:
             return True
         return False
 
+    async def next_due(self) -> datetime | None:
+        return await self.stores.spool.next_due(now=self.clock())
+
     async def finish(self, *, within: timedelta = timedelta(hours=30)) -> None:
         """Let time pass from one due thing to the next until nothing is left to do."""
         end = self.clock() + within
         while self.clock() < end:
             await self.work(most=1000)
-            due = await self.stores.spool.next_due(now=self.clock())
+            due = await self.next_due()
             if due is None:
                 return
             # A piece may wait for a sibling, or for the lease of the dead, although it is due.
