@@ -419,9 +419,10 @@ def load_settings(
     _refuse_unknown_variables(environ)
     try:
         from_environment = _Environment(environ)()
-    except ValueError as error:
+    except ValueError:
         raise SettingsError(
-            f'environment: {error}; lists and tables are written as JSON, e.g. \'["a", "b"]\''
+            f"environment: {_unreadable_variable(environ)}: lists and tables are written as "
+            'JSON, e.g. \'["a", "b"]\''
         ) from None
     merged = _merge(_merge(merged, from_environment), overrides or {})
     try:
@@ -502,6 +503,16 @@ def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
         if top not in Settings.model_fields or top == "config_file":
             meant = _did_you_mean(top, Settings)
             raise SettingsError(f"environment: {name} is no setting{meant}")
+
+
+def _unreadable_variable(environ: Mapping[str, str]) -> str:
+    """Name of the variable whose value cannot be read."""
+    for name, value in environ.items():
+        try:
+            _Environment({name: value})()
+        except ValueError:
+            return name
+    return "AWIZO_…"
 
 
 def _explained(

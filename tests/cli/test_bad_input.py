@@ -42,6 +42,13 @@ async def test_a_misspelt_key_is_told_with_file_line_and_guess(tmp_path: Path) -
     assert len(err.splitlines()) == 1
 
 
+async def test_a_list_that_is_no_json_is_told_with_its_variable(tmp_path: Path) -> None:
+    _, err = await awizo(tmp_path, "queue", "list", expect=1, intake__allow_networks="10.0.0.0/8")
+
+    assert "AWIZO_INTAKE__ALLOW_NETWORKS: lists and tables are written as JSON" in err
+    assert len(err.splitlines()) == 1
+
+
 async def test_a_missing_config_file_is_told(tmp_path: Path) -> None:
     _, err = await awizo(tmp_path, "check", "--config", tmp_path / "nope.toml", expect=1)
     out, _ = await awizo(tmp_path, "check", "--config", tmp_path / "nope.toml", expect=1)
