@@ -330,6 +330,16 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
+def count_told(units: Sequence[Unit]) -> int:
+    """How many sentences, the subject among them, say something: a salutation does not."""
+    return sum(
+        unit.place in ("subject", "body")
+        and len(_WORDY.findall(unit.folded)) >= (1 if unit.place == "subject" else FEW_WORDS)
+        and not unit.original.rstrip().endswith((",", "!"))
+        for unit in units
+    )
+
+
 def names_amount(units: Sequence[Unit]) -> bool:
     """A sentence, not a row of a table or a sum, names money."""
     return any(
