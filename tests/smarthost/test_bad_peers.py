@@ -50,6 +50,7 @@ async def test_silence_after_the_final_dot_is_counted_and_sent_again_later(how: 
 
         assert codes(results) == ["smarthost_in_doubt"] * 2
         assert all(isinstance(result.error, Deferral) for result in results)
+        await until(lambda: bool(peer.mails))
         assert len(peer.mails) == 1  # it had it: sent once within this attempt, not twice
         assert in_doubt() == before + 1
 

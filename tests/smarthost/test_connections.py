@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -104,7 +105,10 @@ async def test_what_breaks_on_a_kept_connection_goes_once_more_over_a_fresh_one(
     stage: str, how: str
 ) -> None:
     peer = SmtpPeer(replies={stage: [None, how, None]})
-    async with a_peer(peer), the_way_out(a_smarthost(peer, command_timeout_s=0.3)) as smarthosts:
+    async with (
+        a_peer(peer),
+        the_way_out(a_smarthost(peer, command_timeout_s=1 if how == STALL else 30)) as smarthosts,
+    ):
         assert codes(await send(smarthosts, a_post())) == ["ok"]
         assert codes(await send(smarthosts, a_post())) == ["ok"]
 
@@ -161,6 +165,31 @@ async def test_a_cancelled_mail_takes_its_connection_with_it() -> None:
 
         assert codes(await send(smarthosts, a_post())) == ["ok"]
         assert [mail.connection for mail in peer.mails] == [1]
+
+
+async def test_half_a_mail_is_never_finished_by_the_next_one() -> None:
+    never, reads = asyncio.Event(), 0
+    post = a_post(MAIL, size_bytes=2_000_000)  # too large to be kept: it is read twice
+
+    async def stuck_the_second_time() -> AsyncIterator[bytes]:
+        nonlocal reads
+        reads += 1
+        yield MAIL[:40]
+        if reads == 2:
+            await never.wait()
+        yield MAIL[40:]
+
+    async with a_peer() as peer, the_way_out(a_smarthost(peer)) as smarthosts:
+        sending = asyncio.ensure_future(
+            smarthosts.send(post.message, post.recipients, stuck_the_second_time)
+        )
+        await until(lambda: any(MAIL[:20] in b for one in peer.connections for b in one.bursts))
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        await until(lambda: peer.connections[0].ended)
+
+        assert codes(await send(smarthosts, a_post())) == ["ok"]
+        assert [(mail.connection, mail.content) for mail in peer.mails] == [(1, MAIL)]
 
 
 async def test_many_mails_over_a_hop_that_keeps_breaking_arrive_once_each() -> None:

@@ -80,14 +80,14 @@ def a_post(
 
 
 def a_smarthost(peer: SmtpPeer, **changes: Any) -> Smarthost:
-    """Settings for *peer*, impatient so that stalls end soon."""
+    """Settings for *peer*; a test of stalls sets time-outs of its own."""
     values: dict[str, Any] = {
         "host": peer.host,
         "port": peer.port,
         "tls": "none",
-        "connect_timeout_s": 5,
-        "command_timeout_s": 5,
-        "reply_timeout_s": 5,
+        "connect_timeout_s": 30,
+        "command_timeout_s": 30,
+        "reply_timeout_s": 30,
         **changes,
     }
     return Smarthost(**values)
