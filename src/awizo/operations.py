@@ -26,7 +26,7 @@ from awizo.model import (
     Plan,
 )
 from awizo.settings import Retention
-from awizo.spool.port import Decide, Ending, Spool
+from awizo.spool.port import Decide, Ending, Spool, StoredDelivery
 from awizo.worker.schedule import history
 
 OPEN = (JobState.QUEUED, JobState.DEFERRED)
@@ -54,8 +54,7 @@ class Operations:
 
     async def release(self, delivery_id: str) -> None:
         """Carry out a held plan, or send a stopped mail on."""
-        stored = await self._spool.show(delivery_id)
-        delivery = stored.delivery
+        delivery = (await self._with_content(delivery_id)).delivery
         if delivery.state is DeliveryState.HELD:
             await self._release_held(delivery_id)
         elif delivery.state is DeliveryState.SETTLED:
@@ -64,6 +63,13 @@ class Operations:
             raise NotAllowed(
                 "it is on its way already; 'retry' makes it due now, 'forward' sends it unchanged"
             )
+
+    async def _with_content(self, delivery_id: str) -> StoredDelivery:
+        """The delivery, if there is still something to send."""
+        stored = await self._spool.show(delivery_id)
+        if not stored.content_kept:
+            raise NotAllowed("its content was removed when retention.keep_days were over")
+        return stored
 
     async def _send_stopped(self, delivery_id: str) -> None:
         def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
@@ -95,6 +101,7 @@ class Operations:
 
     async def forward(self, delivery_id: str) -> None:
         """Send it unchanged and cancel what is queued."""
+        await self._with_content(delivery_id)
 
         def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
             if any(isinstance(job.action, Forward) and job.state in OPEN for job in jobs):

@@ -311,3 +311,16 @@ class TestPurge:
         (left,) = await desk.all()
         assert left.delivery.id == waiting
         assert await desk.spool.content(left.delivery.message.id) == BODY
+
+    async def test_what_is_no_longer_kept_cannot_be_sent(
+        self, desk: Desk, stores: Stores, operations: Operations
+    ) -> None:
+        delivery_id = await a_stopped_mail(desk)
+        later = NOON + timedelta(days=31)
+        await Operations(spool=stores.spool, now=lambda: later, actor="anna").purge(Retention())
+
+        for wish in (operations.release, operations.forward):
+            with pytest.raises(NotAllowed, match="keep_days"):
+                await wish(delivery_id)
+
+        assert jobs_of(await desk.show(delivery_id)) == [("UploadInvoice", DONE)]
