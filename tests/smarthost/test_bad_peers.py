@@ -154,7 +154,7 @@ async def test_a_hop_that_hangs_up_within_the_mail_gets_it_later() -> None:
         assert in_doubt() == before
 
 
-async def raw_hop(*script: bytes, wait_for: bytes = b"DATA\r\n") -> tuple[asyncio.Server, int]:
+async def raw_hop(*script: bytes) -> tuple[asyncio.Server, int]:
     """A hop that says each line of *script* to one command, and the last one in the mail."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -195,10 +195,18 @@ async def test_an_answer_in_the_middle_of_a_mail_is_heard_and_yes_is_never_belie
         assert result.error.code == code
 
 
-async def test_an_answer_before_its_question_is_not_taken_for_the_answer() -> None:
-    server, port = await raw_hop(
-        b"220 mx\r\n", b"250 mx\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n"
-    )
+@pytest.mark.parametrize(
+    "script",
+    [
+        [b"250 mx\r\n250 ok\r\n250 ok\r\n354 go\r\n250 taken\r\n"],
+        [b"250 mx\r\n250 ok\r\n", b"250 ok\r\n", b"354 go\r\n", b"250 taken\r\n"],
+    ],
+    ids=["all of them", "the first"],
+)
+async def test_an_answer_before_its_question_is_not_taken_for_the_answer(
+    script: list[bytes],
+) -> None:
+    server, port = await raw_hop(b"220 mx\r\n", *script)
     peer = SmtpPeer(host="127.0.0.1", port=port)
     async with server, the_way_out(a_smarthost(peer)) as smarthosts:
         assert codes(await send(smarthosts, a_post())) == ["smarthost_protocol"]

@@ -153,18 +153,21 @@ async def test_silence_after_the_final_dot_on_a_kept_connection_is_not_sent_twic
 
 
 async def test_a_cancelled_mail_takes_its_connection_with_it() -> None:
-    peer = SmtpPeer(replies={"DATA": [STALL, None]})
+    peer = SmtpPeer(replies={"RCPT": [Late(0.3, "250 2.1.5 ok"), None]})
     async with (
         a_peer(peer),
         the_way_out(a_smarthost(peer, max_connections=1)) as smarthosts,
     ):
         sending = asyncio.ensure_future(send(smarthosts, a_post()))
-        await until(lambda: "DATA" in peer.commands)
+        await until(lambda: any(command.startswith("RCPT") for command in peer.commands))
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
 
         assert codes(await send(smarthosts, a_post())) == ["ok"]
-        assert [mail.connection for mail in peer.mails] == [1]
+        await until(lambda: peer.connections[0].ended)
+        first, second = peer.connections
+        assert [burst[:4] for burst in first.bursts] == [b"EHLO", b"MAIL"]
+        assert [mail.connection for mail in peer.mails] == [second.number]
 
 
 async def test_half_a_mail_is_never_finished_by_the_next_one() -> None:

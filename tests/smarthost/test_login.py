@@ -18,7 +18,15 @@ from awizo.errors import Deferral, SettingsError
 from awizo.settings import Smarthost, load_settings
 from awizo.smarthost.auth import mechanisms
 from support.peers import Certificates, SmtpPeer, a_peer
-from support.smarthost_parts import Clock, a_post, a_smarthost, codes, send, the_way_out
+from support.smarthost_parts import (
+    Clock,
+    a_post,
+    a_smarthost,
+    an_address_of_this_machine,
+    codes,
+    send,
+    the_way_out,
+)
 
 USER, PASSWORD = "shop@example.pl", "canary-zażółć-4711"
 
@@ -136,6 +144,31 @@ async def test_the_password_is_told_over_tls_only_after_tls_began(tmp_path: Path
 
         assert [(user, secret) for user, secret, _ in peer.passwords_seen] == [(USER, PASSWORD)]
         assert all(tls is not None for *_, tls in peer.passwords_seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"tls": "none", "allow_plaintext": True}, "smarthost_without_tls"),
+        ({"tls": "starttls", "tls_verify": False}, "smarthost_certificate"),
+    ],
+)
+async def test_no_password_leaves_this_machine_without_verified_tls(
+    changes: dict[str, object], code: str
+) -> None:
+    """The settings refuse it at start; this is what holds should they not."""
+    certificates = Certificates()
+    peer = a_locked_peer(
+        "PLAIN", tls=str(changes["tls"]), tls_context=certificates.server_context()
+    )
+    host = an_address_of_this_machine()
+    await peer.start("0.0.0.0")
+    try:
+        async with the_way_out(a_key(peer, host=host, **changes)) as smarthosts:
+            assert codes(await send(smarthosts, a_post())) == [code]
+            assert not peer.passwords_seen
+    finally:
+        await peer.close()
 
 
 @pytest.mark.parametrize(

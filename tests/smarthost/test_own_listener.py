@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass
 
 import pytest
@@ -10,22 +9,13 @@ import pytest
 from awizo.errors import SettingsError
 from awizo.settings import Settings, Smarthost
 from awizo.smarthost import refuse_own_listener
+from support.smarthost_parts import an_address_of_this_machine
 
 
 @dataclass(frozen=True)
 class Listening:
     host: str
     port: int
-
-
-def an_address_of_this_machine() -> str:
-    """One that is not loopback, where there is one."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        try:
-            sock.connect(("192.0.2.1", 9))  # sends nothing
-        except OSError:
-            pytest.skip("this machine has no address but loopback")
-        return str(sock.getsockname()[0])
 
 
 @pytest.mark.parametrize(

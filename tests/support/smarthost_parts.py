@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from awizo.model import Client, Envelope, Recipient, SpooledMessage
 from awizo.settings import Settings, Smarthost
@@ -114,6 +117,16 @@ async def the_way_out(
 
 async def send(smarthosts: Smarthosts, post: Post) -> list[RecipientResult]:
     return await smarthosts.send(post.message, post.recipients, post.read)
+
+
+def an_address_of_this_machine() -> str:
+    """One that is not loopback, where there is one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no address but loopback")
+        return str(sock.getsockname()[0])
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
