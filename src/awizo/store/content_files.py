@@ -75,7 +75,7 @@ class ContentFiles:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -100,7 +100,7 @@ class ContentFiles:
             if not place.is_dir():
                 with contextlib.suppress(FileExistsError):
                     place.mkdir(mode=0o700)
-                _sync_folder(place.parent)
+                sync_folder(place.parent)
         self._made.add(folder.name)
 
     async def read(self, name: str, *, offset: int, size: int) -> bytes:
@@ -153,7 +153,7 @@ class ContentFiles:
         self._pool.shutdown(wait=True)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make new names in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -30,7 +30,7 @@ from typing import Any, TypeVar
 import structlog
 
 from awizo.errors import AwizoError, StorageFull, StoreError
-from awizo.store.content_files import ContentFiles
+from awizo.store.content_files import ContentFiles, sync_folder
 from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Unit
 from awizo.store.schema import outstanding
 from awizo.store.waking import Bell
@@ -183,6 +183,9 @@ class SqliteDatabase:
             if not self.path.exists():
                 # Ours alone, whatever the umask; SQLite gives -wal and -shm the same mode.
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+                # SQLite makes only those names durable that it gives itself.
+                for place in (folder, folder.parent):
+                    sync_folder(place)
         except OSError as error:
             raise StoreError(
                 f"{self.path}: cannot be made: {error.strerror}; store.url must lie in a folder "
@@ -203,6 +206,8 @@ class SqliteDatabase:
         if reader:
             connection.execute("PRAGMA query_only = ON")
         else:
+            # What a purge removes is overwritten, where that costs no extra write.
+            connection.execute("PRAGMA secure_delete = FAST")
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             connection.execute("PRAGMA journal_size_limit = 67108864")
         return connection
@@ -222,8 +227,6 @@ class SqliteDatabase:
             raise
         if not tables:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        # What a purge removes is overwritten, where that costs no extra write.
-        connection.execute("PRAGMA secure_delete = FAST")
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         if mode != "wal":
             connection.close()

@@ -10,6 +10,7 @@ follow-ups. A lane leases no more than it can start at once.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -60,6 +61,7 @@ class Worker:
         follow_up: Callable[[FollowUp], Awaitable[None]],
         end_hold: Callable[[StoredDelivery], Awaitable[None]],
         now: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -70,6 +72,8 @@ class Worker:
         self._follow_up = follow_up
         self._end_hold = end_hold
         self._now = now
+        self._clock = clock
+        self._seen: tuple[datetime, float] | None = None
         self._lease_s = settings.retry.lease_s
         self._judging = _Lane(JUDGING)
         self._forwarding = _Lane(FORWARDING)
@@ -114,6 +118,11 @@ class Worker:
 
     async def _begin_what_is_due(self) -> int:
         now = self._now()
+        ticks = self._clock()
+        if self._seen is not None and self._jumped(self._seen, (now, ticks)):
+            # Our own leases look as if they were over; they must not be handed out again.
+            await self._renew_running(now)
+        self._seen = (now, ticks)
         began = 0
         if self._forwarding.free > 0:
             jobs = await self._spool.lease_jobs(
@@ -184,16 +193,21 @@ class Worker:
                     future.cancel()
             self._nudge.clear()
 
+    def _jumped(self, before: tuple[datetime, float], after: tuple[datetime, float]) -> bool:
+        """Whether the clock has gone on by much more than time has: it was set, or we slept."""
+        ahead_s = (after[0] - before[0]).total_seconds() - (after[1] - before[1])
+        return ahead_s > self._lease_s / 3
+
+    async def _renew_running(self, now: datetime) -> None:
+        leases = [token for lane in self._lanes for one in lane.leases.values() for token in one]
+        if leases:
+            await self._spool.renew(leases, now=now, lease_s=self._lease_s)
+
     async def _renew_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease_s / 3)
-            leases = [
-                token for lane in self._lanes for one in lane.leases.values() for token in one
-            ]
-            if not leases:
-                continue
             try:
-                await self._spool.renew(leases, now=self._now(), lease_s=self._lease_s)
+                await self._renew_running(self._now())
             except StoreError as error:
                 log.warning("leases_not_renewed", error=str(error))
 
