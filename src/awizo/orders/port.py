@@ -38,8 +38,12 @@ class OrderIndex(Protocol):
     async def upsert(
         self, account: str, orders: Sequence[Order], *, state: SyncState | None = None
     ) -> None:
-        """Merge orders (a later ``updated_at`` or a complete record wins, an empty field never
-        overwrites a filled one) and store the sync state, in one transaction."""
+        """Merge orders and store the sync state, in one transaction.
+
+        A later ``updated_at`` wins, a complete record wins over an announcement whenever that
+        was made, an empty field never overwrites a filled one. A later announcement of a
+        complete order tells its status and makes it incomplete, to be read again.
+        """
 
     async def forget(self, account: str, order_ids: Sequence[str]) -> None:
         """Drop ids that were merged into another order."""
@@ -57,7 +61,8 @@ class OrderIndex(Protocol):
         """For people: by id, address, login, name, waybill or invoice number."""
 
     async def incomplete(self, account: str, *, limit: int) -> tuple[Order, ...]:
-        """Orders whose address is still empty or that were only announced by an event."""
+        """Orders whose address is still empty or that were only announced by an event, newest
+        first."""
 
     async def note_invoice(self, account: str, order_id: str, number: str) -> None:
         """Remember a document number filed on an order."""

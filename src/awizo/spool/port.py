@@ -155,7 +155,9 @@ class Spool(Protocol):
     async def accept(self, message: NewMessage, body: BinaryIO) -> None:
         """Store envelope, deliveries and the bytes of *body* (from its start) durably.
 
-        A delivery that is not to a buyer gets its ``Forward`` job here and is ``planned``.
+        A delivery that is not to a buyer gets its ``Forward`` job here and is ``planned``. Safe
+        to repeat: a message whose id is there already, from and to the same addresses, is not
+        added again.
 
         Raises:
             StorageFull: No room; 452 for the client.
