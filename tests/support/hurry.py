@@ -88,6 +88,16 @@ class HurriedHouse:
         for order in orders:
             await self._see(partial(synced, order))
 
+    async def first_syncs(self) -> None:
+        """Wait until every account's history has been read."""
+        index = self.house.app.stores.orders
+
+        async def done() -> bool:
+            names = self.house.settings.account_names
+            return all([(await index.sync_state(name)).first_sync_done for name in names])
+
+        await self._see(done)
+
     async def alerted(self, *causes: str) -> None:
         """Wait until exactly these alerts stand."""
 
@@ -179,6 +189,9 @@ async def a_hurried_house(
                 known = emulator.world.seller(account).additional_emails
                 for address in (SHOP, f"sklep@{account}.example"):
                     known.append({"id": address, "email": address})
-            yield HurriedHouse(house, clock)
+            work = HurriedHouse(house, clock)
+            if connected:
+                await work.first_syncs()
+            yield work
     finally:
         awizo.worker.loop.IDLE_S = idle_s

@@ -413,13 +413,15 @@ class Execution:
                     await self._alerts.clear(code, account=None)
 
     def _delivery_check(self, delivery: Delivery, now: datetime) -> list[FollowUp]:
-        """Look for the fate of a mail to a buyer in the Message Center later on."""
+        """Look for the fate of a mail to a buyer in the Message Center later on.
+
+        Its order may be known only by then: what cannot wait leaves before it is found.
+        """
         allegro = self._settings.allegro
         if (
             not allegro.messaging
             or not allegro.delivery_check_after_s
-            or delivery.account is None
-            or delivery.order_id is None
+            or (delivery.order_id is None and delivery.state is not DeliveryState.RECEIVED)
             or not is_buyer(delivery.recipient.address, allegro.buyer_domains)
         ):
             return []

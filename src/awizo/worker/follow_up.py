@@ -27,6 +27,7 @@ from awizo.allegro.client import AllegroClients
 from awizo.allegro.conversations import Conversations
 from awizo.allegro.ports import Ledger
 from awizo.errors import ActionError, Deferral, LeaseLost, NotFound, PermanentFailure
+from awizo.model import DeliveryState
 from awizo.settings import Policy, Settings
 from awizo.spool.port import Ending, FollowUp, Spool, StoredDelivery
 from awizo.triage.parse import parse
@@ -93,10 +94,11 @@ class FollowUps:
 
     async def _look(self, follow_up: FollowUp, stored: StoredDelivery) -> _Outcome:
         look = {"invoice_scan": self._scan, "delivery_check": self._mail}.get(follow_up.kind)
-        if look is None or follow_up.account is None:
+        account = follow_up.account or stored.delivery.account
+        if look is None or account is None:
             return _Outcome("follow_up_ended", {"kind": follow_up.kind, "code": "not_known"})
         try:
-            return await look(follow_up, follow_up.account, stored)
+            return await look(follow_up, account, stored)
         except Deferral as error:
             return self._put_off(follow_up, error)
         except PermanentFailure as error:
@@ -177,7 +179,15 @@ class FollowUps:
         now = self._now()
         allegro = self._settings.allegro
         forwarded_at = datetime.fromisoformat(str(follow_up.data["forwarded_at"]))
-        order = await self._clients.account(account).order(str(follow_up.data["order_id"]))
+        order_id = follow_up.data.get("order_id") or stored.delivery.order_id
+        if not order_id:
+            still_awaited = stored.delivery.state is DeliveryState.RECEIVED
+            return _Outcome(
+                "follow_up_deferred" if still_awaited else "follow_up_ended",
+                {"kind": follow_up.kind, "code": "order_unknown"},
+                again_at=now + BUSY_WAIT if still_awaited else None,
+            )
+        order = await self._clients.account(account).order(str(order_id))
         subject, text = await self._beginning_of(stored)
         fate = await self._conversations.fate_of_mail(
             order, forwarded_at=forwarded_at, subject=subject, text=text
