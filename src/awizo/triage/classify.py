@@ -42,6 +42,7 @@ BESIDE_BAD_NEWS = 0.65
 MUCH_ABOUT_RATING = 7.0
 BESIDE_DOCUMENT = 0.5
 PROOF_FROM = 5.0  # a document in hand, the header of a reply: as good as two witnesses
+SUBJECT = 0  # number of the subject among the texts of a mail
 CUE_FROM = 1.0  # words weaker than this are none
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
@@ -77,7 +78,8 @@ SAID_HERE = frozenset(
 )
 
 WORK_FLAGS = frozenset({"work_begun", "packed", "pickup_in_shop"})
-HUMAN_FLAGS = frozenset({"human_writer", "question", "only_said_here"})
+HUMAN_FLAGS = frozenset({"human_writer", "question", "request", "only_said_here"})
+LETTER_FLAGS = HUMAN_FLAGS | {"about_order"}
 MONEY_AWAITED = frozenset({"awaiting_payment", "payment_request", "on_hold"})
 
 
@@ -159,7 +161,7 @@ def classify(
     if names_amount(units):
         tally.flags.add("amount_named")
     scores = _scores(tally, facts, references)
-    _weigh_free_text(tally, scores, message, shape)
+    _weigh_free_text(tally, scores, message, references, shape)
     return _verdict(tally, scores, shape, facts, references, decided, count_told(units))
 
 
@@ -295,12 +297,19 @@ def _may_be_document(fact: DocumentFacts) -> bool:
 
 
 def _weigh_free_text(
-    tally: _Tally, scores: dict[Kind, float], message: ParsedMessage, shape: Shape
+    tally: _Tally,
+    scores: dict[Kind, float],
+    message: ParsedMessage,
+    references: References,
+    shape: Shape,
 ) -> None:
-    """A text that states none of the known facts was most likely written by a person."""
+    """A text about an order that states none of the known facts was written by a person."""
     said = max(tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind)
     if said >= CUE_FROM and not tally.flags & HUMAN_FLAGS:
         return  # a weak word is better than none
+    about = references.order_ids or references.order_numbers or references.waybills
+    if not about and not tally.flags & LETTER_FLAGS:
+        return
     if (
         said < 2.0
         and not shape.marked_automatic
@@ -350,7 +359,8 @@ def _verdict(
     if decided_by is None:
         confidence, unsure = _capped(confidence, main, own, flags, shape)
         parcel = bool(references.waybills) and main in PARCEL_KINDS
-        if tally.witnesses(main) + parcel < 2 <= told and confidence > ONE_WITNESS:
+        alone = tally.witnesses(main) + parcel < 2 <= told
+        if alone and confidence > ONE_WITNESS and not _stands_alone(tally, main, own):
             confidence, unsure = ONE_WITNESS, "one_witness"
     if flags & SAID_HERE:
         flags.add("only_said_here")
@@ -366,6 +376,20 @@ def _verdict(
         flags=frozenset(flags),
         unsure=unsure,
         decided_by=decided_by,
+    )
+
+
+def _stands_alone(tally: _Tally, main: Kind, own: Mapping[Kind, float]) -> bool:
+    """One plain sentence of the text suffices where nothing else in the mail points elsewhere.
+
+    A subject that its text does not bear out does not; nor does one for a kind that is forwarded
+    anyway, where being sure gains nothing.
+    """
+    said = tally.said.get(main, {})
+    return (
+        main not in NEVER_STOPPED
+        and any(unit != SUBJECT for unit in said)
+        and all(own[kind] < CUE_FROM for kind in Kind if kind is not main)
     )
 
 

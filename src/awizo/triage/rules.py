@@ -39,6 +39,7 @@ __all__ = [
 # What a verdict may say beside its kind; each is explained in docs/rules.md.
 FLAGS = frozenset(
     {
+        "about_order",
         "amount_named",
         "automatic",
         "awaiting_payment",

@@ -25,6 +25,7 @@ MAX_LABELS = 40
 MAX_HEADERS = 60
 WRAPPED_FROM = 55  # characters: a longer line without an end mark goes on in the next one
 BODY_FACTORS = (1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5)
+FIRST_LINES = 2
 SENTENCE_WORDS = 5
 FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
@@ -118,7 +119,7 @@ def body_factor(order: int) -> float:
 def units_of(message: ParsedMessage) -> list[Unit]:
     """Return the texts of a mail for the rules, each with its place."""
     texts: list[tuple[str, str]] = [("subject", _one_line(message.subject))]
-    texts += [("body", line) for line in sentences(message.new_text or message.text)]
+    texts += [("body", line) for line in sentences(message.new_text or _beginning(message.text))]
     for nested in message.nested[:2]:
         texts.append(("body", _one_line(nested.subject)))
         texts += [("body", line) for line in sentences(nested.new_text)[:6]]
@@ -144,7 +145,7 @@ def units_of(message: ParsedMessage) -> list[Unit]:
     texts = [
         (place, _ADDRESS.sub("https://", text[:MAX_UNIT_CHARS].replace("\n", " ")))
         for place, text in texts
-        if text
+        if text or place == "subject"
     ]
     folded = fold("\n".join(text for _, text in texts)).split("\n") if texts else []
     units: list[Unit] = []
@@ -156,6 +157,12 @@ def units_of(message: ParsedMessage) -> list[Unit]:
         else:
             units.append(Unit(place, text, low, 1.1 if place == "subject" else 1.0))
     return units
+
+
+def _beginning(text: str) -> str:
+    """The first lines of a mail that is boilerplate throughout."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n\n".join(lines[:FIRST_LINES])
 
 
 def sentences(text: str) -> list[str]:
