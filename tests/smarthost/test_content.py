@@ -82,6 +82,7 @@ def test_no_reader_however_lenient_sees_an_end_before_the_end(
 
 
 @given(st.lists(st.sampled_from(ODD)), st.lists(st.integers(0, 60), max_size=8))
+@example([b"a", b"\n", b"a", b"\r", b"\r\n"], [5])
 def test_what_is_refused_does_not_depend_on_where_it_was_cut(
     parts: list[bytes], cuts: list[int]
 ) -> None:

@@ -286,6 +286,18 @@ async def test_a_withdrawn_token_is_replaced_at_once() -> None:
         assert [token for _, token, _ in peer.passwords_seen] == ["t1", "t2"]
 
 
+async def test_a_withdrawn_token_is_replaced_once_for_all_connections() -> None:
+    peer = SmtpPeer(auth=("XOAUTH2",), tokens={"t2"})
+    answers = (granted("t1"), granted("t2"), granted("t3"))
+    async with TokenEndpoint(*answers).listening() as endpoint, a_peer(peer):
+        smarthost = a_token_key(peer, endpoint, max_connections=4)
+        async with the_way_out(smarthost) as smarthosts:
+            results = await asyncio.gather(*(send(smarthosts, a_post()) for _ in range(4)))
+
+            assert [codes(one) for one in results] == [["ok"]] * 4
+            assert len(endpoint.forms) == 2
+
+
 async def test_a_token_that_is_never_taken_waits_for_a_person() -> None:
     peer = SmtpPeer(auth=("XOAUTH2",))
     async with (

@@ -193,6 +193,17 @@ async def test_recipients_over_the_next_hops_limit_follow_in_another_transaction
         ]
 
 
+async def test_a_mail_that_was_refused_is_not_offered_again_for_those_over_the_limit() -> None:
+    peer = SmtpPeer(
+        replies={"RCPT b@x.test": "452 4.5.3 too many recipients", "DOT": "554 5.7.1 spam"}
+    )
+    async with a_peer(peer), the_way_out(a_smarthost(peer)) as smarthosts:
+        results = await send(smarthosts, a_post(MAIL, "a@x.test", "b@x.test"))
+
+        assert codes(results) == ["smarthost_refused", "smarthost_busy"]
+        assert peer.commands.count("DATA") == 1
+
+
 async def test_a_limit_that_takes_nobody_is_no_endless_loop() -> None:
     peer = SmtpPeer(replies={"RCPT": "452 4.5.3 too many recipients"})
     async with a_peer(peer), the_way_out(a_smarthost(peer)) as smarthosts:

@@ -27,8 +27,8 @@ GO_ON = 334
 TELLTALE_CHARS = 24  # so much of a secret in a reply, and the reply is not passed on
 
 Say = Callable[[str], Awaitable[Reply]]
-Token = Callable[[bool], Awaitable[str]]
-"""An access token; the argument asks for a new one, whatever is kept."""
+Token = Callable[[str], Awaitable[str]]
+"""An access token, another one than that of the argument."""
 
 
 def mechanisms(smarthost: Smarthost, offered: str) -> tuple[str, ...]:
@@ -69,10 +69,10 @@ async def log_in(say: Say, smarthost: Smarthost, offered: str, token: Token) -> 
             case "CRAM-MD5":
                 reply = await _cram_md5(say, user, password)
             case _:
-                told.append(await token(False))
+                told.append(await token(""))
                 reply = await _xoauth2(say, user, told[-1])
                 if reply.code == 535:  # what was kept may have been withdrawn meanwhile
-                    told.append(await token(True))
+                    told.append(await token(told[-1]))
                     reply = await _xoauth2(say, user, told[-1])
         if reply.positive:
             return name

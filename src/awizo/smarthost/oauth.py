@@ -63,21 +63,18 @@ class AccessTokens:
         self._lock = asyncio.Lock()
         self._token = ""
         self._good_until: datetime | None = None
-        self._fetched = 0
         self._refresh_token = _first_refresh_token(smarthost)
 
-    async def get(self, fresh: bool = False) -> str:
-        """A token; with *fresh* one that was fetched after this call began.
+    async def get(self, refused: str = "") -> str:
+        """A token, another one than *refused*, which the hop did not take.
 
         Raises:
             Trouble: ``smarthost_auth_failed`` when the endpoint refuses, and
                 ``smarthost_unreachable`` when it cannot be asked.
         """
-        fetched = self._fetched
         async with self._lock:
-            refetched = self._fetched > fetched  # by somebody else while we waited
             good = self._good_until is not None and self._now() < self._good_until - SPARE
-            if not good or (fresh and not refetched):
+            if not good or self._token == refused:
                 await self._fetch()
             return self._token
 
@@ -111,7 +108,6 @@ class AccessTokens:
             raise Trouble("smarthost_unreachable", "token endpoint: no token in it") from None
         self._token = granted.access_token
         self._good_until = self._now() + timedelta(seconds=granted.expires_in)
-        self._fetched += 1
         if granted.refresh_token and granted.refresh_token != self._refresh_token:
             self._refresh_token = granted.refresh_token
             await self._keep_refresh_token()

@@ -40,7 +40,6 @@ Stage = Literal["connect", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "
 # RFC 5321 section 4.5.3.1.5 allows 512 octets for a line; real servers write longer ones.
 MAX_LINE_BYTES = 4096
 MAX_REPLY_BYTES = 65_536
-MAX_REPLY_LINES = 500
 
 _LINE = re.compile(rb"([2-5][0-9]{2})(?:([ -])(.*))?", re.DOTALL)
 _ENHANCED = re.compile(r"([245])\.(\d{1,3})\.(\d{1,3})(?= |$)")
@@ -106,8 +105,6 @@ class ReplyReader:
         if found is None:
             raise NoReply("the reply has no code")
         self._lines.append((found[3] or b"").decode("utf-8", "replace"))
-        if len(self._lines) > MAX_REPLY_LINES:
-            raise NoReply("the reply has too many lines")
         if found[2] == b"-":
             return None
         reply = Reply(int(found[1]), tuple(self._lines))
