@@ -291,6 +291,8 @@ class PostgresqlDatabase:
                 lost += 1
             except psycopg.Error as error:
                 raise as_store_error(error, self.place) from error
+            except StopIteration as error:  # the one thing that a future cannot hold
+                raise RuntimeError("a unit of work raised StopIteration") from error
 
     def _is_lost(self) -> bool:
         """Whether this thread's connection is gone, or could not be made."""

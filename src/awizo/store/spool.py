@@ -21,7 +21,7 @@ import awizo.store.messages as messages
 import awizo.store.reports as reports
 import awizo.store.rows as rows
 import awizo.store.upkeep as upkeep
-from awizo.errors import NotFound, StoreError
+from awizo.errors import NotFound, StorageFull, StoreError
 from awizo.model import Action, DeliveryState, HistoryEntry, Job, Kind
 from awizo.spool.port import (
     Counts,
@@ -64,9 +64,13 @@ class DatabaseSpool:
             except StoreError:
                 await files.drop([message.id])
                 raise
-        # Should this fail, the file stays until it is swept up: a commit that was reported as
-        # failed may yet turn out to be on the disk after a crash, and then needs its content.
-        await self._database.write(lambda tx: messages.accept(tx, message, None))
+        try:
+            await self._database.write(lambda tx: messages.accept(tx, message, None))
+        except StorageFull:
+            await files.drop([message.id])  # or each attempt would make the want greater
+            raise
+        # After any other failure the file stays until it is swept up: a commit that was reported
+        # as failed may yet turn out to be on the disk after a crash, and then needs its content.
 
     async def _is_there(self, message_id: str) -> bool:
         return await self._database.read(lambda tx: messages.is_there(tx, message_id))

@@ -456,6 +456,8 @@ class SqliteDatabase:
             if _is_sick(error):
                 self._drop_reader()
             raise as_store_error(error, str(self.path)) from error
+        except StopIteration as error:  # the one thing that a future cannot hold
+            raise RuntimeError("a unit of work raised StopIteration") from error
 
     def _drop_reader(self) -> None:
         """Have this thread begin again with a fresh connection."""
