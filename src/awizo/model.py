@@ -133,7 +133,8 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class SpooledMessage:
-    """A message on disk. ``message_id`` is the header's Message-ID with its brackets."""
+    """A message on disk. ``message_id`` is the header's Message-ID with its brackets;
+    ``policy`` the name its route gives, ``None``: that of the account."""
 
     id: str
     envelope: Envelope
@@ -142,6 +143,7 @@ class SpooledMessage:
     size_bytes: int
     sha256: str
     message_id: str | None = None
+    policy: str | None = None
 
 
 # --- what a reader sees ---------------------------------------------------------------------

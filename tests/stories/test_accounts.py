@@ -226,6 +226,43 @@ async def test_a_paused_account_holds_its_own_actions_only_and_no_mail_that_can_
         await work.alerted()
 
 
+async def test_what_waits_for_a_paused_account_too_long_is_mailed_after_all(
+    tmp_path: Path,
+) -> None:
+    async with a_hurried_house(tmp_path) as work:
+        order = work.emulator.add_order()
+        await work.until_synced(order)
+        await work.house.app.stores.accounts.pause("default", "invalid_grant")
+        began = work.clock()
+        await send_invoice(work.house, order, "FV 1/11/2026")
+
+        stored = await work.settled(order.email)
+
+        assert ended(stored) == ("default", Disposition.FORWARD, "account_paused")
+        assert len(work.house.caught_for(order.email)) == 1
+        assert (work.clock() - began).total_seconds() > 3.5 * 3600
+        assert list(await work.alerts()) == ["invalid_grant"], "one cause, one alert"
+
+
+async def test_a_routes_policy_says_how_long_its_mails_wait(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "policies": {"hasty": {"give_up_after_min": {"documents": 5}}},
+        "routes": [
+            {"from": "sklep@lampiony.example", "accounts": ["default"], "policy": "hasty"},
+        ],
+    }
+    async with a_hurried_house(tmp_path, "scan-clash,times=1000", **settings) as work:
+        order = work.emulator.add_order()
+        await work.until_synced(order)
+        began = work.clock()
+        await send_invoice(work.house, order, "FV 1/11/2026")
+
+        stored = await work.settled(order.email)
+
+        assert ended(stored) == ("default", Disposition.FORWARD, "scan_in_progress")
+        assert (work.clock() - began).total_seconds() < 600
+
+
 async def test_one_accounts_429_stops_all_that_share_its_client_id_and_no_others(
     tmp_path: Path,
 ) -> None:

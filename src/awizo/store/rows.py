@@ -71,6 +71,7 @@ class Messages:
                 size_bytes=row["size_bytes"],
                 sha256=row["sha256"],
                 message_id=row["rfc_message_id"],
+                policy=row["policy"],
             )
         return self._decoded[message_id]
 

@@ -303,8 +303,7 @@ class Execution:
 
     def _policy_of(self, delivery: Delivery) -> Policy:
         """Limits of time and notes; what was decided by the mail itself stands in the plan."""
-        own = self._settings.account(delivery.account).policy if delivery.account else None
-        return self._settings.policy_named(own)
+        return policy_of(self._settings, delivery)
 
     # -- the way out ---------------------------------------------------------------------------
 
@@ -480,6 +479,16 @@ class Execution:
             accounts=delivery.accounts,
         )
         log.warning("bounce_queued", code=result.error.code if result.error else "")
+
+
+def policy_of(settings: Settings, delivery: Delivery) -> Policy:
+    """The policy of a delivery by its route, else by its account.
+
+    One that a later config file no longer names gives way to ``[policy]``.
+    """
+    own = settings.account(delivery.account).policy if delivery.account else None
+    name = delivery.message.policy or own
+    return settings.policy_named(name if name in settings.policies else None)
 
 
 def log_settled(

@@ -32,6 +32,7 @@ from awizo.settings import Policy, Settings
 from awizo.spool.port import Ending, FollowUp, Spool, StoredDelivery
 from awizo.triage.parse import parse
 from awizo.worker.alerts import Alerts
+from awizo.worker.execute import policy_of
 from awizo.worker.schedule import history, next_mail_look, when_refused_later
 
 log = structlog.get_logger()
@@ -227,9 +228,7 @@ class FollowUps:
         return message.subject, message.text
 
     def _policy_of(self, stored: StoredDelivery) -> Policy:
-        account = stored.delivery.account
-        own = self._settings.account(account).policy if account else None
-        return self._settings.policy_named(own)
+        return policy_of(self._settings, stored.delivery)
 
 
 def _words(error: ActionError) -> dict[str, Any]:
