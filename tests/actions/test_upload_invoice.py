@@ -11,7 +11,7 @@ import pytest
 from awizo.actions.base import Done
 from awizo.actions.document import file_name
 from awizo.actions.upload_invoice import UploadInvoiceExecutor
-from awizo.errors import PermanentFailure
+from awizo.errors import Deferral, PermanentFailure
 from awizo.model import DocumentKind, UploadInvoice
 from support.action_parts import ORDER, OTHER_ORDER, PDF, Bench
 from support.little_allegro import LittleAllegro
@@ -482,6 +482,20 @@ async def test_a_cancelled_order_takes_corrections_only() -> None:
     assert isinstance(await work.run(UPLOAD, work.job(correction, "job-2")), Done)
 
 
+class FailsOn:
+    """Refuses the first declaration: the scan of another file goes on."""
+
+    def __init__(self, ending: str) -> None:
+        self.ending = ending
+        self.failed = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response | None:
+        if self.failed or request.method != "POST" or not request.url.path.endswith(self.ending):
+            return None
+        self.failed = True
+        return refusal(409, "X", "Security scan is in progress")
+
+
 async def test_an_order_that_was_announced_just_now_may_be_missing_for_minutes() -> None:
     work, allegro = bench()
     form = allegro.forms.pop(ORDER)
@@ -490,6 +504,41 @@ async def test_an_order_that_was_announced_just_now_may_be_missing_for_minutes()
     assert not isinstance(first, PermanentFailure)
     allegro.forms[ORDER] = form
     assert isinstance(await work.run(UPLOAD, job), Done)
+
+
+async def test_an_order_that_is_missing_for_a_moment_later_on_is_awaited_too() -> None:
+    """What was read an hour ago has not vanished: one 404 then is no reason to give up."""
+    work, allegro = bench()
+    job = work.job(an_upload())
+    work.clock.forward(hours=1)
+    form = allegro.forms.pop(ORDER)
+
+    job, missed = await work.attempt(UPLOAD, job)
+    allegro.forms[ORDER] = form
+
+    assert isinstance(missed, Deferral)
+    assert missed.code == "order_missing"
+    assert isinstance(await work.run(UPLOAD, job), Done)
+
+
+async def test_the_minutes_of_waiting_begin_anew_once_the_order_was_seen() -> None:
+    work, allegro = bench()
+    allegro.before = failing_once = FailsOn("/invoices")
+    job = work.job(an_upload())
+    form = allegro.forms.pop(ORDER)
+    job, _ = await work.attempt(UPLOAD, job)
+    allegro.forms[ORDER] = form
+    work.clock.forward(minutes=9)
+    job, seen = await work.attempt(UPLOAD, job)
+    assert failing_once.failed
+    assert getattr(seen, "code", "") == "scan_in_progress"
+    allegro.forms.pop(ORDER)
+    work.clock.forward(minutes=9)
+
+    _, missed = await work.attempt(UPLOAD, job)
+
+    assert isinstance(missed, Deferral)
+    assert missed.code == "order_missing"
 
 
 async def test_an_order_that_stays_missing_is_given_up() -> None:

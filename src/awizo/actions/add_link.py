@@ -39,12 +39,11 @@ class AddLinkExecutor:
             PermanentFailure: ``link_host_refused``, ``link_refused``, ``link_limit``,
                 ``verification_failed``.
         """
-        return await patiently(self._execute(job, ctx), job, ctx.now)
+        return await patiently(self._execute, job, ctx)
 
-    async def _execute(self, job: Job, ctx: ActionContext) -> Done:
+    async def _execute(self, job: Job, ctx: ActionContext, kept: Kept) -> Done:
         action = job.action
         assert isinstance(action, AddLink)
-        kept = Kept(job, ctx)
         entry = await ctx.ledger.intend(
             link_entry(job, ctx, action.order_id, action.url, action.number, str(action.kind))
         )

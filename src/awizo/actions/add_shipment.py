@@ -76,14 +76,13 @@ class AddShipmentExecutor:
             PermanentFailure: ``carrier_refused``: no carrier took it; ``waybill_limit``,
                 ``order_cancelled``, ``verification_failed``.
         """
-        return await patiently(self._execute(job, ctx), job, ctx.now)
+        return await patiently(self._execute, job, ctx)
 
-    async def _execute(self, job: Job, ctx: ActionContext) -> Done:
+    async def _execute(self, job: Job, ctx: ActionContext, kept: Kept) -> Done:
         action = job.action
         assert isinstance(action, AddShipment)
         if not 0 < len(action.number) <= WAYBILL_MAX_CHARS:
             raise PermanentFailure("carrier_refused", "the number is empty or over 64 characters")
-        kept = Kept(job, ctx)
         found = await self._listed(ctx, action)
         if found is not None:
             return await self._done(ctx, action, found, ours=kept.get("posted_at") is not None)

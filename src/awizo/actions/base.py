@@ -174,26 +174,40 @@ def next_look(*, since: datetime, now: datetime, after_s: Sequence[float]) -> ti
     return None
 
 
-def patient_with_missing(error: PermanentFailure, job: Job, now: datetime) -> Exception:
-    """A missing order is awaited while the job is young: it may have been announced just now."""
-    young = job.queued_at is not None and now - job.queued_at < ORDER_MAY_BE_MISSING
-    if error.code == "order_missing" and young:
-        return Deferral(
+class Work(Protocol):
+    async def __call__(self, job: Job, ctx: ActionContext, kept: Kept) -> Done: ...
+
+
+async def patiently(work: Work, job: Job, ctx: ActionContext) -> Done:
+    """Run an attempt; an order that is not found is awaited for some minutes.
+
+    It may have been announced just now, and one that was read before is missing for a moment
+    only: the minutes count from the first time it was not found.
+    """
+    kept = Kept(job, ctx)
+    try:
+        done = await work(job, ctx, kept)
+    except PermanentFailure as error:
+        if error.code != "order_missing":
+            raise
+        since = kept.moment("missing_since")
+        if since is None:
+            since = ctx.now()
+            await kept.note(missing_since=since)
+        if ctx.now() - since >= ORDER_MAY_BE_MISSING:
+            raise
+        raise Deferral(
             error.code,
             error.reply,
             not_before=timedelta(seconds=30),
             status=error.status,
             trace_id=error.trace_id,
-        )
-    return error
-
-
-async def patiently(work: Awaitable[Done], job: Job, now: Callable[[], datetime]) -> Done:
-    """Await an attempt, with :func:`patient_with_missing` for an order that is not there."""
-    try:
-        return await work
-    except PermanentFailure as error:
-        raise patient_with_missing(error, job, now()) from error
+        ) from error
+    except Deferral:
+        if kept.get("missing_since"):
+            await kept.note(missing_since=None)
+        raise
+    return done
 
 
 def refuse_unready(order: Order, *, cancelled_too: bool = True) -> None:

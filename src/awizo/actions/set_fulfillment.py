@@ -55,14 +55,13 @@ class SetFulfillmentExecutor:
             PermanentFailure: ``operation_limit``, ``status_refused``, ``order_cancelled``,
                 ``verification_failed``.
         """
-        return await patiently(self._execute(job, ctx), job, ctx.now)
+        return await patiently(self._execute, job, ctx)
 
-    async def _execute(self, job: Job, ctx: ActionContext) -> Done:
+    async def _execute(self, job: Job, ctx: ActionContext, kept: Kept) -> Done:
         action = job.action
         assert isinstance(action, SetFulfillment)
         if action.status not in ROAD:
             raise PermanentFailure("status_refused", f"{action.status} is never set from a mail")
-        kept = Kept(job, ctx)
         for _ in range(DECISIONS):
             order = await ctx.account.order(action.order_id)
             if order.provider_id == "ALLEGRO":

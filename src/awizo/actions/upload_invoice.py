@@ -104,12 +104,11 @@ class UploadInvoiceExecutor:
                 ``document_rejected``, ``invoice_limit``, ``number_reused``,
                 ``order_without_invoice``, ``order_cancelled``, ``verification_failed``.
         """
-        return await patiently(self._execute(job, ctx), job, ctx.now)
+        return await patiently(self._execute, job, ctx)
 
-    async def _execute(self, job: Job, ctx: ActionContext) -> Done:
+    async def _execute(self, job: Job, ctx: ActionContext, kept: Kept) -> Done:
         action = job.action
         assert isinstance(action, UploadInvoice)
-        kept = Kept(job, ctx)
         if kept.get("as_link"):
             return await self._link(job, ctx, kept, action, kept.get("as_link"))
         pdf = await ctx.read_document(action.part)
