@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 
-.PHONY: help setup demo test quick check fmt run bench image-test clean
+.PHONY: help setup demo test quick check fmt run bench image-test bare-test clean
 
 help:            ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: $(BIN)/.dev ## speed, as ratios against a reference in the same run
 
 image-test: $(BIN)/.dev ## build the image, start it, send a mail through it
 	sh tools/image-test.sh
+
+bare-test: ## the first commands on a bare Debian 12
+	sh tools/bare-test.sh
 
 clean: ## forget what was set up
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
