@@ -143,6 +143,7 @@ async def steering(stores: Stores, desk: Desk) -> None:
     await desk.spool.change(delivery_id, now=NOON, decide=deciding(ending))
     await desk.spool.change(delivery_id, now=NOON, decide=GOES_ON, judge_again=True)
     await desk.ids(limit=3, after=delivery_id)
+    await desk.spool.tally(since=NOON)
     await desk.spool.add_history(delivery_id, an_entry())
 
 

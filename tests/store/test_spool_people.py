@@ -9,7 +9,7 @@ import pytest
 
 from awizo.errors import LeaseLost, NotAllowed, NotFound
 from awizo.model import Delivery, DeliveryState, Disposition, Forward, Job, JobState, Kind
-from awizo.spool.port import Ending
+from awizo.spool.port import Ending, Tally
 from awizo.store import Stores
 from awizo.store.database import Transaction
 from support.store_parts import (
@@ -20,6 +20,7 @@ from support.store_parts import (
     NOON,
     ORDER,
     OTHER_BUYER,
+    OTHER_ORDER,
     SOMEBODY,
     STOPPED,
     Desk,
@@ -142,6 +143,13 @@ async def test_the_list_is_searched_by_address_order_id_and_problem(desk: Desk) 
     assert await desk.ids(search="100%_") == []
 
 
+async def test_the_list_is_narrowed_by_how_the_mails_ended(desk: Desk) -> None:
+    ids = await a_mixed_spool(desk)
+    assert await desk.ids(disposition=Disposition.STOP) == [ids["stopped"]]
+    assert await desk.ids(disposition=Disposition.HOLD) == [ids["held"]]
+    assert await desk.ids(disposition=Disposition.BOUNCE) == []
+
+
 async def test_the_list_is_taken_in_pieces(desk: Desk) -> None:
     ids = sorted((await a_mixed_spool(desk)).values())
     assert await desk.ids(limit=2) == ids[:2]
@@ -184,6 +192,29 @@ async def test_counts_say_how_many_there_are_and_which_waits_longest(desk: Desk)
     counts = await desk.spool.counts()
     assert counts.by_state == {"received": 1, "planned": 1, "held": 0, "settled": 1}
     assert counts.oldest_unsettled_at == NOON - seconds(20)
+
+
+async def test_a_tally_says_what_became_of_the_mails_since_some_time(desk: Desk) -> None:
+    assert await desk.spool.tally(since=NOON) == Tally()
+
+    await desk.planned(1, ending=STOPPED, received_at=NOON - seconds(90000))
+    await desk.planned(2, an_upload())
+    (job,) = await desk.calls()
+    await desk.finish(job, STOPPED)
+    await desk.planned(3, an_upload(OTHER_ORDER), Forward())
+    (call,) = await desk.calls()
+    await desk.finish(call)
+    (forward,) = await desk.forwards()
+    await desk.finish(forward, FORWARDED)
+    await desk.planned(4, ending=HELD)
+    await desk.planned(5, ending=STOPPED)
+    await accepted(desk.spool, 6)
+    await accepted(desk.spool, 7, recipients=(SOMEBODY,))
+
+    assert await desk.spool.tally(since=NOON - timedelta(days=1)) == Tally(
+        stopped=2, forwarded=1, held=1, waiting=1, acted=2, others=1
+    )
+    assert (await desk.spool.tally(since=NOON - timedelta(days=7))).stopped == 3
 
 
 # -- retention -----------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -551,6 +552,28 @@ async def test_a_cancelled_wish_is_not_carried_out_by_halves(stores: Stores) -> 
         await asyncio.gather(task, return_exceptions=True)
     await stores.spool.change(delivery_id, now=NOON, decide=GOES_ON)
     assert (await desk.show(delivery_id)).delivery.notes in ((), ("x",))
+
+
+async def test_a_store_can_be_closed_while_its_log_is_being_moved(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = database_of(stores)
+    moving, go_on = threading.Event(), threading.Event()
+
+    def held_up() -> None:
+        moving.set()
+        go_on.wait(30)
+
+    monkeypatch.setattr(database._checkpointed, "set", held_up)
+    database._log_grew.set()
+    await asyncio.to_thread(moving.wait, 30)
+    closing = asyncio.create_task(stores.close())
+    while not database._log_grew.is_set():  # noqa: ASYNC110 - a state of another thread
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    go_on.set()
+    async with asyncio.timeout(30):
+        await closing
 
 
 async def test_the_log_does_not_grow_for_ever(

@@ -7,17 +7,20 @@ Out: StoredDelivery, in pages that one transaction reads.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from awizo.model import DeliveryState, Kind
-from awizo.spool.port import Counts, StoredDelivery
+from awizo.model import DeliveryState, Disposition, JobState, Kind
+from awizo.spool.ids import RANDOM_BYTES, new_id
+from awizo.spool.port import Counts, StoredDelivery, Tally
 from awizo.store.database import Row, Transaction, among, micros, moment, moment_or_none
 from awizo.store.rows import DELIVERY_COLUMNS, Messages, entry_of, jobs_of
 
 PAGE_ROWS = 500
+ID_SLACK = timedelta(hours=1)  # between the time in a delivery's id and that of its reception
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Narrowing:
     problem_only: bool = False
     search: str | None = None
     newest_first: bool = False
+    disposition: Disposition | None = None
 
 
 def page(
@@ -46,6 +50,9 @@ def page(
     if narrowing.kind is not None:
         conditions.append("d.kind = :kind")
         params["kind"] = narrowing.kind.value
+    if narrowing.disposition is not None:
+        conditions.append("d.disposition = :disposition")
+        params["disposition"] = narrowing.disposition.value
     if narrowing.problem_only:
         conditions.append("d.problem IS NOT NULL")
     if narrowing.search:
@@ -126,6 +133,40 @@ def counts(tx: Transaction) -> Counts:
         if first is not None:
             oldest.append(first["received_at"])
     return Counts(by_state, moment_or_none(min(oldest, default=None)))
+
+
+def tally(tx: Transaction, *, since: datetime) -> Tally:
+    """Ids are in the order of acceptance, so the newest lie together."""
+    found = tx.rows(
+        """SELECT to_buyer, state, disposition, acted, count(*) AS n FROM (
+            SELECT d.to_buyer, d.state, d.disposition, CASE WHEN EXISTS (
+                SELECT 1 FROM jobs j
+                WHERE j.delivery_id = d.id AND j.forward = 0 AND j.state = :done
+            ) THEN 1 ELSE 0 END AS acted
+            FROM deliveries d WHERE d.id >= :first AND d.received_at >= :since
+        ) AS recent GROUP BY to_buyer, state, disposition, acted""",
+        {
+            "first": new_id(since - ID_SLACK, bytes(RANDOM_BYTES)),
+            "since": micros(since),
+            "done": JobState.DONE.value,
+        },
+    )
+    became: Counter[str] = Counter()
+    for row in found:
+        if row["to_buyer"]:
+            became[_became(row["state"], row["disposition"])] += row["n"]
+            became["acted"] += row["n"] if row["acted"] else 0
+        else:
+            became["others"] += row["n"]
+    return Tally(**became)
+
+
+def _became(state: str, disposition: str | None) -> str:
+    if state == DeliveryState.HELD:
+        return "held"
+    if state != DeliveryState.SETTLED or disposition is None:
+        return "waiting"
+    return {"stop": "stopped", "forward": "forwarded", "bounce": "bounced"}[disposition]
 
 
 def raise_alert(

@@ -22,7 +22,7 @@ import awizo.store.reports as reports
 import awizo.store.rows as rows
 import awizo.store.upkeep as upkeep
 from awizo.errors import NotFound, StorageFull, StoreError
-from awizo.model import Action, DeliveryState, HistoryEntry, Job, Kind
+from awizo.model import Action, DeliveryState, Disposition, HistoryEntry, Job, Kind
 from awizo.spool.port import (
     Counts,
     Decide,
@@ -32,6 +32,7 @@ from awizo.spool.port import (
     LeasedDelivery,
     NewMessage,
     StoredDelivery,
+    Tally,
 )
 from awizo.store.database import Database, Transaction, micros, moment_or_none
 
@@ -337,6 +338,7 @@ class DatabaseSpool:
         after: str | None = None,
         newest_first: bool = False,
         search: str | None = None,
+        disposition: Disposition | None = None,
     ) -> AsyncIterator[StoredDelivery]:
         narrowing = listing.Narrowing(
             states=None if states is None else tuple(states),
@@ -345,6 +347,7 @@ class DatabaseSpool:
             problem_only=problem_only,
             search=search,
             newest_first=newest_first,
+            disposition=disposition,
         )
         left = limit
         while left is None or left > 0:
@@ -435,6 +438,9 @@ class DatabaseSpool:
 
     async def counts(self) -> Counts:
         return await self._database.read(listing.counts)
+
+    async def tally(self, *, since: datetime) -> Tally:
+        return await self._database.read(functools.partial(listing.tally, since=since))
 
     async def probe(self) -> None:
         name = f"probe {secrets.token_hex(8)}"

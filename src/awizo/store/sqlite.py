@@ -185,7 +185,8 @@ class SqliteDatabase:
                 os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
                 # SQLite makes only those names durable that it gives itself.
                 for place in (folder, folder.parent):
-                    sync_folder(place)
+                    with contextlib.suppress(PermissionError):  # it may be another's
+                        sync_folder(place)
         except OSError as error:
             raise StoreError(
                 f"{self.path}: cannot be made: {error.strerror}; store.url must lie in a folder "
@@ -416,7 +417,7 @@ class SqliteDatabase:
 
     def _move_loop(self) -> None:
         connection: sqlite3.Connection | None = None
-        while True:
+        while not self._closing:
             self._log_grew.wait()
             if self._closing:
                 break
@@ -427,6 +428,7 @@ class SqliteDatabase:
                 self._checkpointed.set()
             except sqlite3.Error as error:
                 log.warning("log_not_moved", error=str(error))
+            # Whoever closes says so first and sets this after it: it may be cleared here.
             self._log_grew.clear()
         if connection is not None:
             connection.close()
