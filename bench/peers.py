@@ -31,6 +31,21 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class SilentSmarthost:
+    """Takes connections and never says a word: nothing can be delivered, nothing fails either.
+
+    What Postfix' hold queue is for Postfix. Were there no next hop at all, Awizo would try and
+    put off every mail while the others come in.
+    """
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server((HOST, 0), backlog=4 * CONCURRENCY)
+        self.port = int(self._socket.getsockname()[1])
+
+    def close(self) -> None:
+        self._socket.close()
+
+
 def wait_for_port(port: int, *, seconds: float = START_S, process: Child | None = None) -> None:
     """Return once a greeting comes from there.
 
