@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from awizo.triage.parse import parse
+from support.fuzzing import FINDINGS, MAX_BYTES, SECONDS, needs_atheris, run_fuzzer
 from support.rawmail import a_mail, a_multipart, a_page, a_part, inner
 
-HERE = Path(__file__).parent
-FINDINGS = HERE / "findings"
-CORPUS = HERE.parent / "corpus"
-SECONDS = int(os.environ.get("AWIZO_FUZZ_SECONDS", "30"))
-SLOWEST_S = 10  # for one input of at most MAX_BYTES; more is a finding
-MAX_BYTES = 20_000
+CORPUS = Path(__file__).parents[1] / "corpus"
 
 
 def seeds() -> list[bytes]:
@@ -59,34 +51,9 @@ def test_what_was_found_once_stays_found(finding: Path | None) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(SECONDS * 2 + 120)
-@pytest.mark.skipif(
-    importlib.util.find_spec("atheris") is None, reason="atheris has no wheel for this machine"
-)
+@needs_atheris
 def test_the_parser_survives_a_fuzz_run(tmp_path: Path) -> None:
-    corpus = tmp_path / "corpus"
-    corpus.mkdir()
-    for number, mail in enumerate(seeds()):
-        (corpus / f"seed-{number}").write_bytes(mail)
-
-    run = subprocess.run(
-        [
-            sys.executable,
-            str(HERE / "parse_target.py"),
-            f"-max_total_time={SECONDS}",
-            f"-timeout={SLOWEST_S}",
-            f"-max_len={MAX_BYTES}",
-            "-rss_limit_mb=2048",
-            f"-artifact_prefix={FINDINGS}/",
-            "-print_final_stats=1",
-            str(corpus),
-        ],
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=SECONDS * 2 + 100,
-        check=False,
-        cwd=tmp_path,
-    )
+    run = run_fuzzer("parse_target.py", seeds(), tmp_path)
 
     assert run.returncode == 0, run.stderr[-4000:]
     assert "stat::number_of_executed_units" in run.stderr

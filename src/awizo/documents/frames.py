@@ -30,7 +30,10 @@ def lengths(head: bytes) -> tuple[int, int]:
 
 def header_of(words: bytes) -> dict[str, Any]:
     """The JSON object of a frame. Raises ValueError when it is none."""
-    header = json.loads(words)
+    try:
+        header = json.loads(words)
+    except RecursionError:
+        raise ValueError("a frame's header is nested too deeply") from None
     if not isinstance(header, dict):
         raise ValueError("a frame's header must be an object")  # noqa: TRY004 - one error for callers
     return header

@@ -15,7 +15,8 @@ import re
 from awizo.model import Kind, ParsedMessage
 from awizo.triage.fold import fold
 
-_CHANGING = re.compile(r"\S*[\d@/#]\S*")
+# Figures, addresses, and what TOML does not take.
+_CHANGING = re.compile(r"\S*[\d@/#\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]\S*")
 _SPECIAL = re.compile(r"([\\.^$|()\[\]{}*+?])")
 _MIN_WORDS = 2
 _SENTENCES = 2
@@ -45,7 +46,7 @@ def draft_rule(message: ParsedMessage, wanted: Kind) -> str:
 
 def _pattern(text: str) -> str:
     """The longest run of words that another such mail would repeat, as a pattern."""
-    runs = [run.split() for run in _CHANGING.split(fold(text.split("\n")[0]))]
+    runs = [run.split() for run in _CHANGING.split(fold(text).split("\n")[0])]
     best = max(runs, key=len, default=[])
     words = " ".join(best).strip(" ,.;:-'\"!?()[]").replace("'", ".")
     if len(words.split()) < _MIN_WORDS:
