@@ -149,6 +149,26 @@ class Counts:
     oldest_unsettled_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the mails received since some time, so far.
+
+    Attributes:
+        acted: Mails to buyers of which something was put on an order at Allegro; they are
+            counted in ``stopped``, ``forwarded`` or the others as well.
+        others: Mails to nobody of Allegro, which are only forwarded; not counted elsewhere.
+        waiting: Neither settled nor held yet.
+    """
+
+    stopped: int = 0
+    forwarded: int = 0
+    bounced: int = 0
+    held: int = 0
+    waiting: int = 0
+    acted: int = 0
+    others: int = 0
+
+
 class Spool(Protocol):
     # -- intake ------------------------------------------------------------------------------
 
@@ -320,6 +340,7 @@ class Spool(Protocol):
         after: str | None = None,
         newest_first: bool = False,
         search: str | None = None,
+        disposition: Disposition | None = None,
     ) -> AsyncIterator[StoredDelivery]:
         """Every delivery still stored, oldest first, with its jobs, without paging."""
 
@@ -340,6 +361,9 @@ class Spool(Protocol):
         """Remove settled deliveries' content and, later, their records; returns both counts."""
 
     async def counts(self) -> Counts: ...
+
+    async def tally(self, *, since: datetime) -> Tally:
+        """Count what was received since then; reads those deliveries alone."""
 
     async def probe(self) -> None:
         """Write and remove a row: raises StoreError when the store is not writable."""
