@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pikepdf
 import pytest
@@ -525,7 +526,7 @@ async def test_a_paused_account_is_told_although_no_mail_comes(tmp_path: Path) -
 async def test_a_429_stops_all_calls_for_a_minute_and_nothing_is_lost_or_doubled(
     tmp_path: Path,
 ) -> None:
-    async with a_hurried_house(tmp_path, allegro={"sync_interval_s": 3600}) as work:
+    async with a_hurried_house(tmp_path) as work:
         orders = [work.emulator.add_order() for _ in range(3)]
         await work.until_synced(*orders)
         work.emulator.set_scenario("busy=60")
@@ -591,10 +592,9 @@ async def test_the_part_after_the_plus_decides_between_two_orders_of_one_buyer(
 
 async def test_without_the_part_after_the_plus_nothing_is_filed_on_a_guess(tmp_path: Path) -> None:
     async with a_hurried_house(tmp_path) as work:
-        orders = [
-            work.emulator.add_order(login="jan_k", buyer="Jan Kowalski", total="10.00")
-            for _ in range(2)
-        ]
+        same: dict[str, Any] = {"login": "jan_k", "buyer": "Jan Kowalski", "total": "10.00"}
+        items = [{"name": "Lampion ogrodowy"}]
+        orders = [work.emulator.add_order(items=items, **same) for _ in range(2)]
         bare = orders[0].email.partition("+")[0] + "@allegromail.pl"
         await work.until_synced(*orders)
         pdf = an_invoice(orders[0], "FV 1/11/2026")
