@@ -294,23 +294,27 @@ def _place(link: Link, text: str) -> int:
 def _before(link: Link, text: str, folded: str) -> _Words:
     """Words of the sentence that leads up to the link.
 
-    "Download PDF:" says nothing of its own; the sentence before it says what is downloaded.
+    "Download PDF:" says nothing of its own; the sentence before it says what is downloaded, or
+    the subject, which else stands for itself.
     """
     place = _place(link, text)
     if place < 0:
         return _Words(False, False, False)
-    before = folded[max(0, place - BEFORE_CHARS) : place].rstrip()
+    subject = folded.partition("\n")[0]
+    before = folded[max(len(subject) + 1, place - BEFORE_CHARS) : place].rstrip()
     lead = _last_sentence(before)
     if len(lead) <= SHORT_LEAD and LEAD_WORD.search(lead) and not OTHER_LABEL.search(lead):
         earlier = before[: len(before) - len(lead)].rstrip()
         for _ in range(4):
-            if _words(lead).document:
+            if _words(lead).document or not earlier:
                 break
             last = _last_sentence(earlier)
             lead = f"{last} {lead}"
             earlier = earlier[: len(earlier) - len(last)].rstrip()
             if not last.startswith("http") and len(last) > SHORT_LEAD:
                 break
+        if not earlier:
+            lead = f"{subject} {lead}"
     return _words(lead)
 
 

@@ -30,6 +30,7 @@ ENOUGH = 4.5  # evidence from which a number is believed; the weights below add 
 
 FROM_LINK = 10.0
 DISTINCT_SHAPE, COMMON_SHAPE, CHECKED = 3.0, 1.0, 1.0
+OWN_FORM = 0.6  # more for a form that only one sort of number has, its check digit right
 NAMED_NEAR, NAMED_IN_LINE, NAMED = 3.0, 2.5, 1.8
 BY_METHOD = 2.0
 CALLED_PARCEL, NEAR_PARCEL, PARCEL_MAIL = 2.5, 1.5, 0.5
@@ -302,6 +303,7 @@ def _weigh(
         if fit is not None:
             weight += COMMON_SHAPE if fit.weak else DISTINCT_SHAPE
             weight += CHECKED if fit.checked else 0.0
+            weight += OWN_FORM if fit.checked and not fit.weak else 0.0
         elif context < CALLED_PARCEL or any(not other.weak for other in fits.values()):
             continue  # a strange shape needs the plainest words, and no better owner
         weight += max(
