@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from awizo.spool.port import Ending
 from awizo.store import Stores, open_store
 from awizo.store.database import Transaction
 from awizo.store.postgresql import PostgresqlDatabase, place_of, with_percent
-from support.postgresql import Server
+from support.postgresql import Server, Unavailable
 from support.store_parts import (
     BUYER,
     GOES_ON,
@@ -31,6 +32,7 @@ from support.store_parts import (
     SOMEBODY,
     STOPPED,
     Desk,
+    a_message,
     accepted,
     an_entry,
     an_upload,
@@ -362,32 +364,47 @@ async def test_a_commit_is_on_the_disk_whatever_the_server_is_set_to(
     assert row == {"synchronous_commit": "on"}
 
 
+@dataclass(frozen=True, slots=True)
+class SmallDisk:
+    """A database on a real file system of 32 MB, a quarter of which can be freed."""
+
+    url: str
+    ballast: Path
+
+
 @pytest.fixture
-def small_tablespace(postgresql_server: Server) -> Iterator[str]:
+def small_disk() -> Iterator[SmallDisk]:
     with tempfile.TemporaryDirectory(prefix="awizo-small-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # the server must get there
-        mount = ["mount", "-t", "tmpfs", "-o", "size=24m,mode=755", "tmpfs", name]
+        mount = ["mount", "-t", "tmpfs", "-o", "size=32m,mode=755", "tmpfs", name]
         done = subprocess.run(mount, capture_output=True, check=False)
         if done.returncode:
             pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
+        server = None
         try:
+            server = Server()  # its own: a server without one of its disks is of no use to others
             place = folder / "space"
             place.mkdir()
-            postgresql_server.own(place)
-            postgresql_server.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
-            yield "small"
+            server.own(place)
+            server.execute(f"CREATE TABLESPACE small LOCATION '{place}'")
+            ballast = folder / "ballast"
+            ballast.write_bytes(b"x" * 8_000_000)
+            yield SmallDisk(server.new_database(like="template1 TABLESPACE small"), ballast)
+        except Unavailable as error:
+            pytest.skip(f"no PostgreSQL here: {error}")
         finally:
+            if server is not None:
+                server.close()
             subprocess.run(["umount", "--lazy", name], check=False)
 
 
 async def test_a_full_disk_says_so_keeps_nothing_half_and_heals(
-    small_tablespace: str, postgresql_server: Server, tmp_path: Path
+    small_disk: SmallDisk, tmp_path: Path
 ) -> None:
-    url = postgresql_server.new_database(like=f"awizo_template TABLESPACE {small_tablespace}")
     key = tmp_path / "awizo.key"
     key.write_text("a2tra2tra2tra2tra2tra2tra2tra2tra2tra2tra2s=")
-    stores = await open_store(Store(url=url, key_file=key))
+    stores = await open_store(Store(url=small_disk.url, key_file=key))
     desk = Desk(stores.spool)
     kept = 0
 
@@ -399,13 +416,13 @@ async def test_a_full_disk_says_so_keeps_nothing_half_and_heals(
 
     with pytest.raises(StorageFull):
         await fill()
+    small_disk.ballast.unlink()
     assert len(await desk.ids()) == kept
-    for stored in await desk.all():
-        content = await desk.spool.content(stored.delivery.message.id)
-        assert len(content) == stored.delivery.message.size_bytes
+    for number in range(kept):
+        content = await desk.spool.content(a_message(number).id)
+        assert content == random.Random(number).randbytes(1_000_000)
+    await accepted(desk.spool, 1000)
     await stores.close()
-    postgresql_server.execute(f"DROP DATABASE {name_in(url)}")
-    postgresql_server.execute(f"DROP TABLESPACE {small_tablespace}")
 
 
 async def test_a_cancelled_wish_leaves_a_connection_that_works(stores: Stores) -> None:
