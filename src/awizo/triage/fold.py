@@ -155,6 +155,10 @@ def original_words(text: str, folded: str, start: int, end: int) -> str:
     Args:
         folded: ``fold(text)``.
     """
+    if len(text) == len(folded) and all(
+        len(_TABLE[ord(char)]) == 1 for char in set(text) if char > "\x7f"
+    ):
+        return text[start:end]  # letter for letter, and no blank was dropped
     first = folded.count("\n", 0, start)
     last = first + folded.count("\n", start, end)
     line_start = folded.rfind("\n", 0, start) + 1
