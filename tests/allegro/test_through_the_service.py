@@ -5,6 +5,7 @@ From a shop's mail to Allegro and back, the waits of production included.
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,53 @@ async def test_every_call_stands_in_the_history_with_its_trace_id_and_no_secret(
         assert {"POST", "PUT", "GET"} == {call["method"] for call in calls}
         assert [call["status"] for call in calls if call["method"] == "POST"] == [409, 201]
         assert "Bearer" not in str(stored.history)
+
+
+async def test_ten_documents_of_one_mail_are_each_filed_once_in_their_order(
+    tmp_path: Path,
+) -> None:
+    """Each waits for the scan of the one before."""
+    async with a_hurried_house(tmp_path, rules=Rules(scan_s=20)) as work:
+        order = work.emulator.add_order()
+        pdfs = [an_invoice(order, f"FV {number}/11/2026") for number in range(1, 11)]
+        await work.house.send(
+            a_mail(
+                "Faktury do zamówienia",
+                "Dzień dobry,\n\nw załączniku przesyłamy faktury.\n",
+                to=order.email,
+                files=[(f"FV_{number}_11_2026.pdf", pdf) for number, pdf in enumerate(pdfs, 1)],
+            ),
+            order.email,
+        )
+
+        stored = await work.settled(order.email)
+
+        assert ended(stored) == (Disposition.STOP, None)
+        assert contents(work, order) == pdfs
+        assert len(order.invoices) == 10
+
+
+async def test_a_file_that_is_too_large_is_shrunk_and_the_proof_has_both_digests(
+    tmp_path: Path,
+) -> None:
+    async with a_hurried_house(tmp_path) as work:
+        order = work.emulator.add_order()
+        large = a_pdf(
+            ["Faktura VAT nr FV 1/11/2026", f"Nabywca: {order.first_name} {order.last_name}",
+             f"Razem do zapłaty: {order.total} PLN"],
+            padding_bytes=4_000_000,
+        )  # fmt: skip
+        await send_invoice(work.house, order, large)
+
+        stored = await work.settled(order.email)
+
+        assert ended(stored) == (Disposition.STOP, None)
+        (kept,) = work.emulator.documents(order.id)
+        assert kept.content is not None
+        assert len(kept.content) <= 3_000_000 < len(large)
+        (entry,) = await work.house.app.stores.ledger.export()
+        assert entry.sha256 == hashlib.sha256(large).hexdigest()
+        assert entry.proof["sent_sha256"] == kept.sha256
 
 
 async def test_an_eleventh_document_is_mailed_and_told(tmp_path: Path) -> None:

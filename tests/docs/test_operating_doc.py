@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from awizo.problems import PROBLEMS
+from awizo.problems import NOTES, PROBLEMS
 
 TEXT = (Path(__file__).parents[2] / "docs" / "operating.md").read_text(encoding="utf-8")
 
@@ -23,3 +23,9 @@ def test_every_problem_is_told_with_its_level_words_and_next_step() -> None:
         slug: (problem.level, problem.words, problem.next_step)
         for slug, problem in PROBLEMS.items()
     }
+
+
+def test_every_note_is_told_with_its_words() -> None:
+    notes = TEXT.partition("## Notes")[2]
+
+    assert dict(re.findall(r"^\| `([a-z_]+)` \| (.+?) \|$", notes, re.MULTILINE)) == NOTES

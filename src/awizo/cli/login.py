@@ -116,7 +116,7 @@ async def _connect(
             f"confirmed as {connected.login}, but accounts.{name}.login is {wanted}: not "
             "connected; log in at Allegro as the right seller and run this again"
         )
-    for cause in ("account_not_connected", "invalid_grant"):
+    for cause in ("account_not_connected", "invalid_grant", "access_denied", "client_refused"):
         await stores.spool.clear_alert(cause=cause, account=name)
     if as_json:
         print_json({"account": name, "connected": True, "login": connected.login})
