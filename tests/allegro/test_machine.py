@@ -303,6 +303,7 @@ def run(tools: Tools, *, examples: int, steps: int) -> None:
             max_examples=examples,
             stateful_step_count=steps,
             deadline=None,
+            derandomize=True,  # False, and more examples, to look for what is not known yet
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
@@ -316,4 +317,4 @@ def test_every_document_reaches_allegro_exactly_once(tools: Tools) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_document_reaches_allegro_exactly_once_in_many_runs(tools: Tools) -> None:
-    run(tools, examples=120, steps=40)
+    run(tools, examples=60, steps=40)

@@ -164,7 +164,7 @@ def _gone(invoice: Invoice, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line of the event log; the order is looked up when it is read, the buyer is not."""
+    """A line of the event log; what it tells of its order is read off the order at that moment."""
 
     id: str
     type: str
