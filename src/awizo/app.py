@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import httpx
@@ -33,7 +34,9 @@ from awizo.allegro.conversations import Conversations
 from awizo.book import BookKeeper
 from awizo.documents import Inspector
 from awizo.errors import AwizoError, SettingsError, StoreError
-from awizo.intake.listener import Intake
+from awizo.intake.board import Board
+from awizo.intake.listener import Intake, refuse_taken
+from awizo.intake.processes import IntakeProcesses
 from awizo.model import (
     AddLink,
     AddShipment,
@@ -69,6 +72,7 @@ log = structlog.get_logger()
 # How long the loop may go on while the store's writer wants its turn. With Python's own 5 ms
 # every statement of a commit can wait as long as the commit itself; see docs/performance.md.
 SWITCH_INTERVAL_S = 0.0005
+FOLLOW_S = 1.0  # in which the intake processes of a killed service are gone too
 HOUSEKEEPING_S = 5.0
 PURGE_EVERY_S = 3600.0
 
@@ -83,6 +87,15 @@ class Bound:
 
     smtp: tuple[str, ...]
     panel: str | None
+
+
+async def _see_open(is_open: Callable[[], bool]) -> None:
+    if not is_open():
+        raise StoreError("intake is closed")
+
+
+async def _drain_all(intake: Intake, processes: IntakeProcesses, timeout_s: float) -> None:
+    await asyncio.gather(intake.drain(timeout_s), processes.drain(timeout_s))
 
 
 class App:
@@ -113,6 +126,7 @@ class App:
         self._stack: list[tuple[str, Callable[[], object]]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._crashed = asyncio.Event()
+        self._reload: list[Callable[[], object]] = []
 
     async def start(self) -> Bound:
         """Start everything; what was started is stopped again when a later part fails.
@@ -140,8 +154,9 @@ class App:
         stores = await open_store(settings.store)
         self._on_stop("store", stores.close)
         self.stores = stores
+        lock: ServingLock | None = None
         if (path := sqlite_path(settings.store.url)) is not None:
-            lock = await asyncio.to_thread(ServingLock, path)
+            lock = await asyncio.to_thread(ServingLock, path, patience_s=FOLLOW_S)
             self._on_stop("serving", lock.release)
             taken_back = await stores.spool.take_back_leases()
             if taken_back:
@@ -269,26 +284,40 @@ class App:
             panel_at = await panel.start()
             self._on_stop("panel", panel.close)
 
+        several = settings.intake.processes > 1
+        board = Board.made_for(settings.intake.processes) if several else None
+        if several:
+            refuse_taken(settings)
         intake = Intake(
             settings,
             stores.spool,
             now=self.now,
             instance_id=self.instance_id,
             new_id=self.new_id,
+            board=board,
         )
-        bound = await intake.start()
+        bound = await intake.start(reuse_port=several)
         self._on_stop("intake", lambda: intake.drain(settings.intake.drain_s))
-        await refuse_own_listener(settings, bound)
-
-        async def intake_open() -> None:
-            if not intake.is_open:
-                raise StoreError("intake is closed")
-
         self.health.add("store", stores.spool.probe)
-        self.health.add("intake", intake_open)
+        self.health.add("intake", partial(_see_open, lambda: intake.is_open))
+        await refuse_own_listener(settings, bound)
+        if board is not None:
+            processes = IntakeProcesses(
+                settings,
+                instance_id=self.instance_id,
+                board=board,
+                on_work=stores.database.announce_work,
+                switch_interval_s=SWITCH_INTERVAL_S,
+                keep_open=() if lock is None else (lock.descriptor,),
+            )
+            # In place of the above: all are drained at the same time.
+            self._stack.pop()
+            self._on_stop("intake", lambda: _drain_all(intake, processes, settings.intake.drain_s))
+            await processes.start(bound)
+            self.health.add("intake_processes", partial(_see_open, lambda: processes.are_open))
+            self._reload.append(processes.reload)
         self.bound = Bound(smtp=tuple(str(address) for address in bound), panel=panel_at)
-        self.intake = intake
-        self.books = books
+        self._reload += [books.refresh, intake.reload_tls]
         log.info(
             "listening",
             smtp=list(self.bound.smtp),
@@ -327,10 +356,8 @@ class App:
 
     def reload(self) -> None:
         """Look at the rule files and certificates again (SIGHUP)."""
-        if hasattr(self, "books"):
-            self.books.refresh()
-        if hasattr(self, "intake"):
-            self.intake.reload_tls()
+        for look_again in self._reload:
+            look_again()
 
     # -- parts ---------------------------------------------------------------------------------
 

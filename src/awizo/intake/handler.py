@@ -59,12 +59,14 @@ class Handler:
         now: Callable[[], datetime],
         new_id: Callable[[], str],
         watch: StoreWatch,
+        on_accepted: Callable[[], None] | None = None,
     ) -> None:
         self._settings = settings
         self._spool = spool
         self._now = now
         self._new_id = new_id
         self._watch = watch
+        self._on_accepted = on_accepted
         self._loops = LoopGuard(spool)
 
     async def accept(self, received: Received) -> Reply:
@@ -127,6 +129,8 @@ class Handler:
             ),
         )
         await self._spool.accept(message, content)
+        if self._on_accepted is not None:
+            self._on_accepted()
         log.info(
             "mail_accepted",
             message_id=message.id,

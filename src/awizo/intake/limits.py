@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from awizo.intake.board import ALL, Board
+
 SPACE_LOOK_EVERY_S = 1.0
 RATE_WINDOW_S = 30.0  # a floor for shorter moments would cut off clients behind a slow link
 STRESS_SHARE = 0.8  # of all connections; from here on, strangers get less patience
@@ -22,11 +24,16 @@ STRESS_IDLE_S = 10.0
 
 
 class Connections:
-    """Counts the connections in all and of each address."""
+    """Counts the connections in all and of each address.
 
-    def __init__(self, *, in_all: int, per_address: int) -> None:
+    Args:
+        board: Where processes that share the port count together.
+    """
+
+    def __init__(self, *, in_all: int, per_address: int, board: Board | None = None) -> None:
         self._in_all = in_all
         self._per_address = per_address
+        self._board = board
         self._open = 0
         self._by_address: Counter[str] = Counter()
 
@@ -36,27 +43,44 @@ class Connections:
 
     @property
     def full(self) -> bool:
-        return self._open >= self._in_all
+        return self._everywhere >= self._in_all
 
     @property
     def stressed(self) -> bool:
-        return self._open >= self._in_all * STRESS_SHARE
+        return self._everywhere >= self._in_all * STRESS_SHARE
+
+    @property
+    def _everywhere(self) -> int:
+        return self._open + (0 if self._board is None else self._board.elsewhere(ALL))
 
     def opened(self) -> None:
-        self._open += 1
+        self._count(1)
 
     def closed(self) -> None:
-        self._open -= 1
+        self._count(-1)
+
+    def _count(self, by: int) -> None:
+        self._open += by
+        if self._board is not None:
+            self._board.add(ALL, by)
 
     def take(self, address: str) -> bool:
         """Count a connection of an untrusted address; False, uncounted, when it has too many."""
-        if self._by_address[address] >= self._per_address:
+        count = self._by_address[address]
+        if self._board is not None:
+            count += self._board.elsewhere(self._board.place_of(address))
+        if count >= self._per_address:
             return False
-        self._by_address[address] += 1
+        self._count_address(address, 1)
         return True
 
     def give_back(self, address: str) -> None:
-        self._by_address[address] -= 1
+        self._count_address(address, -1)
+
+    def _count_address(self, address: str, by: int) -> None:
+        self._by_address[address] += by
+        if self._board is not None:
+            self._board.add(self._board.place_of(address), by)
         if not self._by_address[address]:
             del self._by_address[address]
 

@@ -23,6 +23,7 @@ import structlog
 from awizo.errors import SettingsError
 from awizo.intake import replies
 from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.board import Board
 from awizo.intake.handler import Handler
 from awizo.intake.limits import Connections, Space
 from awizo.intake.proxy import is_in, networks, owner_of, parsed_address, read_proxy_header
@@ -69,6 +70,8 @@ class Intake:
         instance_id: Ends the greeting; a next hop that greets with it is ourselves.
         new_id: Gives names for messages and deliveries.
         on_health: Told ``False`` when the store stops taking mail, ``True`` when it does again.
+        on_accepted: Told of each mail that is in the spool.
+        board: Where processes that share the port count their connections together.
     """
 
     def __init__(
@@ -80,6 +83,8 @@ class Intake:
         instance_id: str,
         new_id: Callable[[], str],
         on_health: Callable[[bool], None] | None = None,
+        on_accepted: Callable[[], None] | None = None,
+        board: Board | None = None,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -87,6 +92,8 @@ class Intake:
         self._instance_id = instance_id
         self._new_id = new_id
         self._on_health = on_health
+        self._on_accepted = on_accepted
+        self._board = board
         self._listening: list[_Listening] = []
         self._sessions: set[SmtpSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -124,7 +131,9 @@ class Intake:
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connections = Connections(
-            in_all=intake.max_connections, per_address=intake.max_connections_per_address
+            in_all=intake.max_connections,
+            per_address=intake.max_connections_per_address,
+            board=self._board,
         )
         self._watch = StoreWatch(self._spool, on_change=self._on_health)
         self._allowed = allowed
@@ -133,7 +142,12 @@ class Intake:
             greeting=f"220 {hostname} ESMTP Awizo {self._instance_id}",
             hostname=hostname,
             handler=Handler(
-                settings, self._spool, now=self._now, new_id=self._new_id, watch=self._watch
+                settings,
+                self._spool,
+                now=self._now,
+                new_id=self._new_id,
+                watch=self._watch,
+                on_accepted=self._on_accepted,
             ),
             watch=self._watch,
             space=Space(
@@ -335,6 +349,18 @@ def refuse_open_relay(settings: Settings, host: str, *, has_tls: bool) -> None:
         "tls_key_file or tls_self_signed = true; or allow_networks with the addresses of your "
         "shops; or host = 127.0.0.1"
     )
+
+
+def refuse_taken(settings: Settings) -> None:
+    """Raise SettingsError where another program has our port.
+
+    With SO_REUSEPORT the system would let us share it, and give each of us some of the mail.
+    """
+    intake = settings.intake
+    for port in (intake.port, intake.implicit_tls_port):
+        if port:
+            for sock in _bound_sockets(intake.host, port, reuse_port=False):
+                sock.close()
 
 
 def store_folder(settings: Settings) -> Path | None:

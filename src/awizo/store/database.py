@@ -170,4 +170,7 @@ class Database(Protocol):
 
     async def wait_for_work(self, timeout_s: float) -> None: ...
 
+    def announce_work(self) -> None:
+        """Wake those that wait for work: another process says that it has committed some."""
+
     async def close(self) -> None: ...

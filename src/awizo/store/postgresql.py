@@ -369,6 +369,9 @@ class PostgresqlDatabase:
     async def wait_for_work(self, timeout_s: float) -> None:
         await self._bell.wait(timeout_s)
 
+    def announce_work(self) -> None:
+        self._bell.ring()
+
     def _listen_loop(self) -> None:
         """Ring for what other replicas announce; ring once for what a lost connection missed."""
         while not self._closing:

@@ -474,6 +474,9 @@ class SqliteDatabase:
     async def wait_for_work(self, timeout_s: float) -> None:
         await self._bell.wait(timeout_s)
 
+    def announce_work(self) -> None:
+        self._bell.ring()
+
     # -- backup and end ------------------------------------------------------------------------
 
     async def backup(self, path: Path) -> None:

@@ -5,7 +5,9 @@ Labels hold slugs and account names only; their number is bounded.
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Iterable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric
 from prometheus_client.exposition import generate_latest
 
 REGISTRY = CollectorRegistry()
@@ -85,6 +87,69 @@ SMARTHOST_CIRCUIT_OPEN = Gauge(
 )
 
 
+# --- several processes, one set of figures --------------------------------------------------------
+
+Sample = tuple[str, dict[str, str], float]
+"""Name, labels, value."""
+
+
+def samples() -> list[Sample]:
+    """What this process has counted, for the one that is asked."""
+    return [
+        (sample.name, dict(sample.labels), sample.value)
+        for family in REGISTRY.collect()
+        for sample in family.samples
+        if sample.value and not sample.name.endswith("_created")
+    ]
+
+
+class Summed:
+    """Our own figures, with those that other processes sent added to them."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, list[Sample]] = {}
+        self._ended: list[Sample] = []
+
+    def put(self, process: str, said: list[Sample]) -> None:
+        self._of[process] = said
+
+    def ended(self, process: str) -> None:
+        """Keep what an ended process has counted; what it had open is open no more."""
+        gauges = {family.name for family in REGISTRY.collect() if family.type == "gauge"}
+        said = [one for one in self._of.pop(process, []) if one[0] not in gauges]
+        totals = _totals([*self._ended, *said])
+        self._ended = [(name, dict(labels), value) for (name, labels), value in totals.items()]
+
+    def collect(self) -> Iterator[Metric]:
+        theirs = _totals([*self._ended, *(one for said in self._of.values() for one in said)])
+        for family in REGISTRY.collect():
+            for index, sample in enumerate(family.samples):
+                more = theirs.pop(_key(sample.name, sample.labels), 0.0)
+                family.samples[index] = sample._replace(value=sample.value + more)
+            names = {family.name + ending for ending in ("", "_total", "_bucket", "_count", "_sum")}
+            for key in [key for key in theirs if key[0] in names]:
+                family.add_sample(key[0], dict(key[1]), theirs.pop(key))
+            yield family
+
+
+Key = tuple[str, tuple[tuple[str, str], ...]]
+
+
+def _key(name: str, labels: Mapping[str, str]) -> Key:
+    return name, tuple(sorted(labels.items()))
+
+
+def _totals(said: Iterable[Sample]) -> dict[Key, float]:
+    totals: dict[Key, float] = {}
+    for name, labels, value in said:
+        key = _key(name, labels)
+        totals[key] = totals.get(key, 0.0) + value
+    return totals
+
+
+OTHERS = Summed()
+
+
 def exposition() -> bytes:
     """Everything as text in Prometheus' exposition format."""
-    return generate_latest(REGISTRY)
+    return generate_latest(OTHERS)

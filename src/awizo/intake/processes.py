@@ -1,0 +1,237 @@
+"""Further processes that take mail on the same port, where one is not enough.
+
+In:  settings, the port that is listened on.
+Out: processes that accept into the same store; news of work, health and figures from each.
+
+Each has its own loop, connections and writer. The kernel spreads new connections over all
+(SO_REUSEPORT); limits on connections are counted together. One that dies is started again after
+a pause, and those that live go on meanwhile. They die with us, whatever ends us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from awizo.errors import SettingsError, StoreError
+from awizo.intake.board import Board
+from awizo.intake.child import DRAIN, RELOAD, Order
+from awizo.intake.listener import Bound
+from awizo.settings import Settings
+from awizo.telemetry import metrics
+
+log = structlog.get_logger()
+
+PROGRAM = "from awizo.intake.child import main; main()"
+PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
+LIVED_WELL_S = 60.0  # whoever lived so long died of something new
+START_S = 60.0  # a busy machine may take long to start a process
+BEYOND_DRAIN_S = 2.0  # to close the store
+LINE_BYTES = 1 << 20
+
+
+@dataclass(slots=True)
+class Child:
+    """One process and the way to talk to it."""
+
+    row: int
+    process: asyncio.subprocess.Process
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    listening: bool = False
+    well: bool = True
+    failure: str = ""
+
+    def say(self, word: bytes) -> None:
+        if not self.writer.is_closing():
+            self.writer.write(word)
+
+
+class IntakeProcesses:
+    """All but the first.
+
+    Args:
+        on_work: Called when one of them has put mail into the store.
+        keep_open: Descriptors that live as long as the last process does.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        instance_id: str,
+        board: Board,
+        on_work: Callable[[], None],
+        switch_interval_s: float,
+        keep_open: Sequence[int] = (),
+    ) -> None:
+        self._settings = settings
+        self._instance_id = instance_id
+        self._board = board
+        self._on_work = on_work
+        self._switch_interval_s = switch_interval_s
+        self._keep_open = tuple(keep_open)
+        self._children: dict[int, Child] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._rows = range(1, settings.intake.processes)
+        self._stopping = False
+
+    async def start(self, bound: Sequence[Bound]) -> None:
+        """Start all; returns when all listen.
+
+        Raises:
+            SettingsError: One says that it cannot; its words.
+            StoreError: One does not come up.
+        """
+        ports = {one.implicit_tls: one.port for one in bound}
+        intake = self._settings.intake.model_copy(
+            update={"port": ports[False], "implicit_tls_port": ports.get(True)}
+        )
+        self._settings = self._settings.model_copy(update={"intake": intake})
+        await asyncio.gather(*(self._start(row) for row in self._rows))
+        self._keepers = [asyncio.create_task(self._keep(row)) for row in self._rows]
+
+    @property
+    def are_open(self) -> bool:
+        """Whether each would take a mail that comes now."""
+        return all(
+            (child := self._children.get(row)) is not None and child.listening and child.well
+            for row in self._rows
+        )
+
+    def reload(self) -> None:
+        """Have each look at the certificate again."""
+        for child in self._children.values():
+            child.say(RELOAD)
+
+    async def drain(self, timeout_s: float) -> None:
+        """Have each end its mails and itself; what takes longer is killed."""
+        self._stopping = True
+        for child in self._children.values():
+            child.say(DRAIN)
+        ended = [asyncio.create_task(one.process.wait()) for one in self._children.values()]
+        if ended:
+            await asyncio.wait(ended, timeout=timeout_s + BEYOND_DRAIN_S)
+        for child in self._children.values():
+            with contextlib.suppress(ProcessLookupError):
+                child.process.kill()
+        await asyncio.gather(*ended)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for child in self._children.values():
+            child.writer.close()
+        self._children.clear()
+
+    # -- one of them -----------------------------------------------------------------------------
+
+    async def _start(self, row: int) -> Child:
+        ours, theirs = socket.socketpair()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # our folder must not shadow anybody's modules
+                "-c",
+                PROGRAM,
+                str(theirs.fileno()),
+                str(os.getpid()),
+                stdin=asyncio.subprocess.DEVNULL,
+                pass_fds=(theirs.fileno(), self._board.plan.descriptor, *self._keep_open),
+            )
+        except OSError as error:
+            ours.close()
+            raise StoreError(f"intake process {row} cannot be started: {error.strerror}") from None
+        finally:
+            theirs.close()
+        reader, writer = await asyncio.open_connection(sock=ours, limit=LINE_BYTES)
+        child = self._children[row] = Child(row, process, reader, writer)
+        order = Order(
+            settings=self._settings,
+            instance_id=self._instance_id,
+            row=row,
+            board=self._board.plan,
+            switch_interval_s=self._switch_interval_s,
+        )
+        writer.write(order.packed())
+        try:
+            async with asyncio.timeout(START_S):
+                while not child.listening and await self._hear(child):
+                    pass
+        except TimeoutError:
+            pass
+        if not child.listening:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            if child.failure:
+                raise SettingsError(f"intake process {row}: {child.failure}")
+            raise StoreError(f"intake process {row} did not come up (exit {process.returncode})")
+        return child
+
+    async def _keep(self, row: int) -> None:
+        """Hear what it has to say; when it is gone, start another."""
+        deaths = 0
+        clock = asyncio.get_running_loop().time
+        while not self._stopping:
+            child, since = self._children[row], clock()
+            while await self._hear(child):
+                pass
+            child.listening = False
+            with contextlib.suppress(ProcessLookupError):
+                child.process.kill()  # it may live on without its socket, but not for us
+            status = await child.process.wait()
+            child.writer.close()
+            self._board.clear(row)
+            metrics.OTHERS.ended(str(row))
+            if self._stopping:
+                return
+            deaths = 0 if clock() - since > LIVED_WELL_S else deaths
+            pause_s = PAUSES_S[min(deaths, len(PAUSES_S) - 1)]
+            deaths += 1
+            log.error("intake_process_died", intake=row, status=status, pause_s=pause_s)
+            await self._start_again(row, pause_s)
+
+    async def _start_again(self, row: int, pause_s: float) -> None:
+        while not self._stopping:
+            await asyncio.sleep(pause_s)
+            try:
+                await self._start(row)
+            except (SettingsError, StoreError) as error:
+                self._board.clear(row)
+                pause_s = PAUSES_S[-1]
+                log.error("intake_process_not_started", intake=row, error=str(error))
+                continue
+            log.info("intake_process_started", intake=row)
+            return
+
+    async def _hear(self, child: Child) -> bool:
+        """Take one line; False at its end."""
+        try:
+            line = await child.reader.readline()
+            said: dict[str, Any] = json.loads(line) if line else {}
+        except (OSError, ValueError):
+            return False
+        if not line:
+            return False
+        if said.get("work"):
+            self._on_work()
+        if "listening" in said:
+            child.listening = bool(said["listening"])
+        if "well" in said:
+            child.well = bool(said["well"])
+        if "failed" in said:
+            child.failure = str(said["failed"])
+        if "metrics" in said:
+            metrics.OTHERS.put(
+                str(child.row), [(name, labels, value) for name, labels, value in said["metrics"]]
+            )
+        return True

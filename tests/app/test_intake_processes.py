@@ -1,0 +1,309 @@
+"""Several processes take mail on one port: real ones, as ``awizo serve`` starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+import pytest
+
+from awizo.emulator.sink import CatchingSmarthost
+from support.intake_parts import RawClient
+from support.service import Served, a_service, environment, start
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+PATIENCE_S = 60.0
+PROCESSES = 3
+CONNECTIONS = 24
+
+
+def children_of(pid: int) -> list[int]:
+    """The intake processes of a service."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            if b"awizo.intake.child" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(int(child))
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def connections_of(pid: int, port: int) -> int:
+    """How many connections to *port* a process has open."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            kind, _, inode = str(link.readlink()).partition(":")
+            if kind == "socket":
+                inodes.add(inode.strip("[]"))
+    count = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        established = words[3] == "01"
+        if established and int(words[1].split(":")[1], 16) == port and words[9] in inodes:
+            count += 1
+    return count
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not reached():  # noqa: ASYNC110 - states of other processes announce nothing
+            await asyncio.sleep(0.02)
+
+
+def recipients_in(folder: Path) -> Counter[str]:
+    """Recipients of what is in the store."""
+    with closing(sqlite3.connect(f"file:{folder}/awizo.db?mode=ro", uri=True)) as connection:
+        return Counter(name for (name,) in connection.execute("SELECT recipient FROM deliveries"))
+
+
+@asynccontextmanager
+async def several(
+    folder: Path, processes: int = PROCESSES, **settings: Any
+) -> AsyncIterator[tuple[Served, CatchingSmarthost]]:
+    """A service with several intake processes and the smarthost it sends to."""
+    smarthost = CatchingSmarthost()
+    _, port = await smarthost.start()
+    try:
+        async with a_service(
+            folder,
+            smarthost__host="127.0.0.1",
+            smarthost__port=port,
+            intake__processes=processes,
+            **settings,
+        ) as served:
+            yield served, smarthost
+    finally:
+        await smarthost.close()
+
+
+def named(served: Served, event: str) -> list[dict[str, Any]]:
+    return [one for one in served.events if one["event"] == event]
+
+
+async def connected(port: int) -> RawClient:
+    """A client that has been greeted."""
+    client = RawClient(*await asyncio.open_connection("127.0.0.1", port))
+    await client.reply(PATIENCE_S)
+    await client.ask("EHLO shop.example")
+    return client
+
+
+async def handed_in(port: int, recipient: str) -> str:
+    """One mail over a connection of its own; what was said to its final dot."""
+    client = await connected(port)
+    try:
+        return await client.mail(b"Subject: x\r\n\r\nHello.\r\n", recipient=recipient)
+    finally:
+        await client.close()
+
+
+async def cut_or_answered(client: RawClient) -> str:
+    """The answer to the final dot; "" when there is none any more."""
+    try:
+        await client.send(b".\r\n")
+        return await client.reply(PATIENCE_S)
+    except (OSError, EOFError, AssertionError):
+        return ""
+
+
+async def test_mails_are_spread_over_the_processes_and_none_is_lost_when_one_is_killed(
+    tmp_path: Path,
+) -> None:
+    async with several(tmp_path) as (served, smarthost):
+        first, *others = served.process.pid, *children_of(served.process.pid)
+        assert len(others) == PROCESSES - 1
+        clients = [await connected(served.port) for _ in range(CONNECTIONS)]
+        shares = [connections_of(pid, served.port) for pid in (first, *others)]
+        assert sum(shares) == CONNECTIONS
+        assert sum(share > 0 for share in shares) >= 2, shares
+        victim = max(others, key=lambda pid: connections_of(pid, served.port))
+        cut = connections_of(victim, served.port)
+        assert cut
+        for number, client in enumerate(clients):
+            await client.begin(recipient=f"klient{number}@example.com")
+            await client.send(b"Subject: x\r\n\r\nHello.\r\n")
+
+        os.kill(victim, signal.SIGKILL)
+        answers = await asyncio.gather(*(cut_or_answered(one) for one in clients))
+
+        taken = [n for n, said in enumerate(answers) if said.startswith("250")]
+        assert len(taken) == CONNECTIONS - cut
+        await smarthost.wait_for(len(taken), PATIENCE_S)
+        arrived = Counter(one for mail in smarthost.messages for one in mail.recipients)
+        assert arrived == Counter(f"klient{number}@example.com" for number in taken)
+        assert recipients_in(tmp_path) == arrived  # nothing half of those that were cut off
+        for client in clients:
+            await client.close()
+
+
+async def test_a_process_that_dies_is_started_again_and_takes_mail(tmp_path: Path) -> None:
+    async with several(tmp_path, 2) as (served, smarthost):
+        (victim,) = children_of(served.process.pid)
+        os.kill(victim, signal.SIGKILL)
+
+        await until(lambda: bool(named(served, "intake_process_started")))
+
+        (died,) = named(served, "intake_process_died")
+        assert (died["intake"], died["status"]) == (1, -signal.SIGKILL)
+        (other,) = children_of(served.process.pid)
+        assert other != victim
+        count = 0
+        while await connections_taken(other, served.port) == 0:
+            count += 1
+            assert (await handed_in(served.port, f"klient{count}@example.com")).startswith("250")
+        await smarthost.wait_for(count, PATIENCE_S)
+
+
+async def connections_taken(pid: int, port: int) -> int:
+    """Whether a new connection is one of this process."""
+    client = await connected(port)
+    try:
+        return connections_of(pid, port)
+    finally:
+        await client.close()
+
+
+async def test_a_kill_leaves_neither_process_nor_port_nor_lock_behind(tmp_path: Path) -> None:
+    env = environment(tmp_path, smarthost__host="127.0.0.1", intake__processes=PROCESSES)
+    served = await start(tmp_path, env)
+    port, others = served.port, children_of(served.process.pid)
+    assert len(others) == PROCESSES - 1
+
+    await served.kill()
+
+    again = await start(tmp_path, env | {"AWIZO_INTAKE__PORT": str(port)})
+    try:
+        assert not any(is_alive(pid) for pid in others)
+        assert again.port == port
+        assert len(children_of(again.process.pid)) == PROCESSES - 1
+    finally:
+        assert await again.stop() == 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+
+
+async def test_another_program_on_the_port_is_told_and_nothing_is_shared_with_it(
+    tmp_path: Path,
+) -> None:
+    with socket.socket() as theirs:
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        theirs.bind(("127.0.0.1", 0))
+        theirs.listen()
+        port = theirs.getsockname()[1]
+        env = environment(
+            tmp_path, smarthost__host="127.0.0.1", intake__processes=2, intake__port=port
+        )
+
+        with pytest.raises(AssertionError, match="cannot listen on"):
+            await start(tmp_path, env)
+
+
+async def test_a_clean_end_lets_every_process_finish_its_mails(tmp_path: Path) -> None:
+    async with several(tmp_path) as (served, _):
+        clients = [await connected(served.port) for _ in range(CONNECTIONS)]
+        others = children_of(served.process.pid)
+        for number, client in enumerate(clients):
+            await client.begin(recipient=f"klient{number}@example.com")
+        served.process.send_signal(signal.SIGTERM)
+        await until(lambda: not is_listening(served.port))
+
+        answers = await asyncio.gather(*(cut_or_answered(one) for one in clients))
+
+        assert all(said.startswith("250") for said in answers), answers
+        for client in clients:
+            await client.close()
+        assert await served.stop() == 0
+        assert not any(is_alive(pid) for pid in others)
+        assert sum(recipients_in(tmp_path).values()) == CONNECTIONS
+        assert not named(served, "intake_process_died")
+
+
+def is_listening(port: int) -> bool:
+    return any(
+        words[3] == "0A" and int(words[1].split(":")[1], 16) == port
+        for words in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+    )
+
+
+async def test_limits_on_connections_hold_for_all_processes_together(tmp_path: Path) -> None:
+    async with several(tmp_path, intake__max_connections=10) as (served, _):
+        clients = []
+        for _ in range(10):
+            clients.append(await connected(served.port))
+
+        for _ in range(6):  # whichever process they come to
+            late = RawClient(*await asyncio.open_connection("127.0.0.1", served.port))
+            assert (await late.reply(PATIENCE_S)).startswith("421")
+            await late.close()
+
+        for client in clients:
+            await client.close()
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                one = RawClient(*await asyncio.open_connection("127.0.0.1", served.port))
+                said = await one.reply(PATIENCE_S)
+                await one.close()
+                if said.startswith("220"):
+                    break
+
+
+async def test_it_listens_once_and_figures_and_readiness_are_those_of_all(tmp_path: Path) -> None:
+    async with several(tmp_path) as (served, smarthost):
+        said = named(served, "listening")
+        assert len(said) == 1
+        for number in range(CONNECTIONS):
+            await handed_in(served.port, f"klient{number}@example.com")
+        await smarthost.wait_for(CONNECTIONS, PATIENCE_S)
+        takers = {event.get("intake") for event in named(served, "mail_accepted")}
+        assert len(takers) >= 2
+        async with httpx.AsyncClient(base_url=f"http://{served.panel}") as panel:
+            async with asyncio.timeout(PATIENCE_S):
+                while True:  # they are told once a second
+                    text = (await panel.get("/metrics")).text
+                    if f'awizo_mails_received_total{{outcome="accepted"}} {CONNECTIONS}.0' in text:
+                        break
+                    await asyncio.sleep(0.1)
+            ready = await panel.get("/readyz")
+            assert ready.status_code == 200
+            assert ready.json()["parts"]["intake_processes"] == "ok"
+
+            stopped = children_of(served.process.pid)[0]
+            os.kill(stopped, signal.SIGKILL)
+            await until(lambda: bool(named(served, "intake_process_died")))
+            assert (await panel.get("/readyz")).status_code == 503
+
+
+async def test_mail_taken_by_another_process_leaves_without_waiting_for_a_look_around(
+    tmp_path: Path,
+) -> None:
+    async with several(tmp_path) as (served, smarthost):
+        for number in range(CONNECTIONS):
+            await handed_in(served.port, f"klient{number}@example.com")
+        await smarthost.wait_for(CONNECTIONS, PATIENCE_S)
+        await until(lambda: len(named(served, "delivery_settled")) >= CONNECTIONS)
+
+    taker = {one["message_id"]: one.get("intake", 0) for one in named(served, "mail_accepted")}
+    waits: dict[str, list[float]] = {"first": [], "others": []}
+    for event in named(served, "delivery_settled"):
+        waits["others" if taker[event["message_id"]] else "first"].append(event["took_s"])
+    # Compared, not measured: half a second of looking around would stand out by far.
+    assert median(waits["others"]) < 5 * median(waits["first"]) + 0.1, waits
