@@ -89,6 +89,7 @@ class AccountKeeper:
         self._sync_began_at: dict[str, datetime] = {}
         self._senders: dict[str, _Senders] = {}
         self._settings_looked_at: set[str] = set()
+        self._well: set[str] = set()  # accounts without a standing alert about their tokens
 
     async def run(self) -> None:
         """Keep all accounts until cancelled."""
@@ -104,10 +105,13 @@ class AccountKeeper:
                     if await self.connected(name):
                         await self._keep_once(name)
                         wait_s = self._settings.allegro.sync_interval_s
+                    else:
+                        self._well.discard(name)
                 except ActionError as error:
                     log.info("sync_deferred", code=error.code, status=error.status)
                     wait_s = self._settings.allegro.sync_interval_s
                     if (cause := KEEPING_ALERTS.get(error.code)) is not None:
+                        self._well.discard(name)
                         await self._alerts.raise_(cause, account=name)
                 except AwizoError as error:
                     log.warning("sync_failed", error=str(error))
@@ -117,8 +121,10 @@ class AccountKeeper:
 
     async def _keep_once(self, name: str) -> None:
         await self._clients.account(name).keep_fresh()
-        for cause in ("account_not_connected", "invalid_grant", "client_refused"):
-            await self._alerts.clear(cause, account=name)
+        if name not in self._well:
+            for cause in ("account_not_connected", "invalid_grant", "client_refused"):
+                await self._alerts.clear(cause, account=name)
+            self._well.add(name)
         await self._look_at_senders_of_settings(name)
         state = await self._index.sync_state(name)
         sync = self._sync_of(name)
