@@ -29,7 +29,7 @@ from awizo.model import (
 from awizo.triage.calibration import PRIORS, calibrated, probabilities
 from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
-from awizo.triage.structure import Shape, Unit, count_told, names_amount, shape_of, units_of
+from awizo.triage.structure import Shape, Unit, asks, count_told, names_amount, shape_of, units_of
 
 REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
 SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
@@ -57,6 +57,9 @@ DOCUMENT_KINDS = frozenset({Kind.INVOICE, Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
 STATES = frozenset(
     {Kind.PAYMENT_RECEIVED, Kind.ORDER_PROCESSING, Kind.ORDER_SENT, Kind.PARCEL_STATUS}
 )
+
+# Kinds whose templates ask the buyer nothing; those that ask for a rating do.
+ASK_NOTHING = STATES | DOCUMENT_KINDS
 
 PARCEL_KINDS = frozenset({Kind.ORDER_SENT, Kind.PARCEL_STATUS})
 
@@ -158,6 +161,8 @@ def classify(
         tally.flags.add("automatic")
     if shape.reply_headers:
         tally.flags.add("reply_headers")
+    if asks(units):
+        tally.flags.add("asks")
     if names_amount(units):
         tally.flags.add("amount_named")
     scores = _scores(tally, facts, references)
@@ -362,6 +367,12 @@ def _verdict(
         alone = tally.witnesses(main) + parcel < 2 <= told
         if alone and confidence > ONE_WITNESS and not _stands_alone(tally, main, own):
             confidence, unsure = ONE_WITNESS, "one_witness"
+    if "asks" in flags:
+        flags.discard("asks")
+        if main in ASK_NOTHING:
+            flags.add("question")
+    if "download" in flags and not references.document_links:
+        flags.add("secret_code")
     if flags & SAID_HERE:
         flags.add("only_said_here")
     kinds = (main, *secondary)

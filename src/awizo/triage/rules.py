@@ -49,6 +49,7 @@ FLAGS = frozenset(
         "defect_or_problem",
         "delay",
         "document_missing",
+        "download",
         "human_writer",
         "on_hold",
         "only_said_here",

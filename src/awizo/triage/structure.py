@@ -27,6 +27,7 @@ WRAPPED_FROM = 55  # characters: a longer line without an end mark goes on in th
 BODY_FACTORS = (1.0, 1.0, 1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.5)
 FIRST_LINES = 2
 SENTENCE_WORDS = 5
+QUESTION_WORDS = 4
 FEW_WORDS = 3  # a line of fewer is a heading, a name or a greeting
 
 CONVERSATION_WINDOW = timedelta(days=14)
@@ -49,6 +50,17 @@ _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
 )
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")  # says nothing in words; its "?" asks nothing
+_RHETORICAL = re.compile(
+    r"\b(?:pytani\w*|questions?|fragen|otazk\w*|dotaz\w*|kerdes\w*|help|pomoc\w*|hilfe|segitseg\w*"
+    r"|problem\w*)\b|(?:питан|запитан|допомог|проблем)"
+    r"|^\W*(?:a |so |und |no )?(?:chcesz|chca panstwo|wiesz|czy wiesz|szukasz|potrzebujesz"
+    r"|gdzie jest"
+    r"|gdzie moja|jak (?:sledzic|zwrocic|odebrac|dziala)|co dalej|nie (?:odbierasz|mozesz|widzisz"
+    r"|dziala|otrzymal\w*)|want|looking for|where is|did you know|what.s next|how (?:do|can) i"
+    r"|not (?:happy|you)|can.t|need|chcete|kde je|kdy|hledate|hladate|potrebujete|vite|viete"
+    r"|co dal|szeretne|hol van|tudta|mikor|mochten sie|wo ist|wussten|brauchen|wie geht|was nun"
+    r"|хочете|де (?:моя|мій)|знаєте|потрібн|шукаєте|коли)"
+)
 _AMOUNT = re.compile(
     r"\d(?:[.,]\d\d)? ?(?:zl|pln|eur|€|kc|czk|ft|huf|usd|\$|uah|грн)(?![a-zа-яіїєґ])"
     r"|(?:eur|€|pln|usd|\$|£) ?\d"
@@ -343,6 +355,20 @@ def count_told(units: Sequence[Unit]) -> int:
         unit.place in ("subject", "body")
         and len(_WORDY.findall(unit.folded)) >= (1 if unit.place == "subject" else FEW_WORDS)
         and not unit.original.rstrip().endswith((",", "!"))
+        for unit in units
+    )
+
+
+def asks(units: Sequence[Unit]) -> bool:
+    """A sentence of the text is a question that is no mere phrase ("Any questions?").
+
+    Rules know the questions of each language; this is for what they do not know.
+    """
+    return any(
+        unit.place == "body"
+        and unit.folded.rstrip(" )\"'").endswith("?")
+        and len(_WORDY.findall(unit.folded)) >= QUESTION_WORDS
+        and _RHETORICAL.search(unit.folded) is None
         for unit in units
     )
 
