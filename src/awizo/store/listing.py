@@ -139,10 +139,10 @@ def tally(tx: Transaction, *, since: datetime) -> Tally:
     """Ids are in the order of acceptance, so the newest lie together."""
     found = tx.rows(
         """SELECT to_buyer, state, disposition, acted, count(*) AS n FROM (
-            SELECT d.to_buyer, d.state, d.disposition, CASE WHEN EXISTS (
-                SELECT 1 FROM jobs j
+            SELECT d.to_buyer, d.state, d.disposition, CASE WHEN (
+                SELECT count(*) FROM jobs j  -- of an EXISTS, PostgreSQL may read all jobs
                 WHERE j.delivery_id = d.id AND j.forward = 0 AND j.state = :done
-            ) THEN 1 ELSE 0 END AS acted
+            ) > 0 THEN 1 ELSE 0 END AS acted
             FROM deliveries d WHERE d.id >= :first AND d.received_at >= :since
         ) AS recent GROUP BY to_buyer, state, disposition, acted""",
         {
