@@ -29,41 +29,20 @@ from typing import Any, TypeVar
 
 import structlog
 
-from awizo.errors import AwizoError, StorageFull, StoreError
-from awizo.store.content_files import ContentFiles, sync_folder
+from awizo.errors import AwizoError, StoreError
+from awizo.store.content_files import ContentFiles
 from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Unit
-from awizo.store.schema import outstanding
+from awizo.store.sqlite_file import as_store_error, connect, is_sick, make_place, migrate
 from awizo.store.waking import Bell
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-APPLICATION_ID = 0x4157495A  # "AWIZ": tells our files from others'
 MAX_BATCH = 128  # units in one commit; more would only let the first wait longer
 READERS = 4
 LOOK_AROUND_S = 0.5  # how often an idle writer looks for commits of other processes
 CHECKPOINT_BYTES = 8 * 1024 * 1024  # of log, from which it is moved into the database
-PAGE_BYTES = 4096
 FILES_FROM_BYTES = 65_536  # larger contents become files; measured, see docs/performance.md
-
-# What makes the writer start again with a fresh connection before the next batch.
-_SICK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB,
-                   sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})  # fmt: skip
-
-
-def as_store_error(error: Exception, what: str) -> StoreError:
-    """A failure of SQLite or of the file system in our words."""
-    code = getattr(error, "sqlite_errorcode", 0) or 0
-    if code & 0xFF == sqlite3.SQLITE_FULL:
-        return StorageFull(f"{what}: no room left")
-    if code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return StoreError(f"{what}: another process holds the database; tried long enough")
-    name = getattr(error, "sqlite_errorname", None)
-    return StoreError(f"{what}: {error}" + (f" ({name})" if name else ""))
-
-
-def _is_sick(error: BaseException) -> bool:
-    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SICK
 
 
 class SqliteTransaction:
@@ -157,10 +136,10 @@ class SqliteDatabase:
         self._checkpointed = threading.Event()
         self._log_grew = threading.Event()
         self.commits = 0
-        self._make_place()
+        make_place(path)
         try:
             self._connection = self._connect()
-            self._migrate()
+            migrate(self._connection, path)
         except sqlite3.Error as error:
             raise as_store_error(error, str(path)) from None
         self._seen_version = self._data_version()
@@ -173,81 +152,8 @@ class SqliteDatabase:
         self._writer.start()
         self._mover.start()
 
-    # -- opening -------------------------------------------------------------------------------
-
-    def _make_place(self) -> None:
-        folder = self.path.parent
-        try:
-            if not folder.exists():
-                folder.mkdir(mode=0o700, parents=True)
-            if not self.path.exists():
-                # Ours alone, whatever the umask; SQLite gives -wal and -shm the same mode.
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
-                # SQLite makes only those names durable that it gives itself.
-                for place in (folder, folder.parent):
-                    with contextlib.suppress(PermissionError):  # it may be another's
-                        sync_folder(place)
-        except OSError as error:
-            raise StoreError(
-                f"{self.path}: cannot be made: {error.strerror}; store.url must lie in a folder "
-                "that this user may write to"
-            ) from None
-
     def _connect(self, *, reader: bool = False) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self.path,
-            timeout=self._busy_timeout_s,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=512,
-        )
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA cache_size = -16384")
-        if reader:
-            connection.execute("PRAGMA query_only = ON")
-        else:
-            # What a purge removes is overwritten, where that costs no extra write.
-            connection.execute("PRAGMA secure_delete = FAST")
-            connection.execute("PRAGMA wal_autocheckpoint = 0")
-            connection.execute("PRAGMA journal_size_limit = 67108864")
-        return connection
-
-    def _migrate(self) -> None:
-        connection = self._connection
-        owner = connection.execute("PRAGMA application_id").fetchone()[0]
-        tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if owner != APPLICATION_ID and (owner or tables):
-            connection.close()
-            raise StoreError(f"{self.path} is a database of another program")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        try:
-            outstanding(version, str(self.path))
-        except StoreError:
-            connection.close()
-            raise
-        if not tables:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        if mode != "wal":
-            connection.close()
-            raise StoreError(f"{self.path}: the file system allows no write-ahead log ({mode})")
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            # Read again: another process may have been quicker.
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            for migration in outstanding(version, str(self.path)):
-                for statement in migration.statements(SQLITE):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {migration.number}")
-                log.info("schema_migrated", migration=migration.name)
-            if owner != APPLICATION_ID:
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            connection.close()
-            raise
+        return connect(self.path, busy_timeout_s=self._busy_timeout_s, reader=reader)
 
     def _data_version(self) -> int:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
@@ -380,7 +286,7 @@ class SqliteDatabase:
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-        if _is_sick(error) or isinstance(error, sqlite3.ProgrammingError):
+        if is_sick(error) or isinstance(error, sqlite3.ProgrammingError):
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             with contextlib.suppress(sqlite3.Error):
@@ -455,7 +361,7 @@ class SqliteDatabase:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            if _is_sick(error):
+            if is_sick(error):
                 self._drop_reader()
             raise as_store_error(error, str(self.path)) from error
         except StopIteration as error:  # the one thing that a future cannot hold
