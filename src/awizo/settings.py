@@ -292,6 +292,8 @@ class Panel(Section):
     port: int = Field(8025, ge=0, le=65535)
     enabled: bool = True
     password_hash: str | None = None  # argon2; required beyond loopback
+    # Where browsers reach it when not by address or localhost, such as behind a proxy with TLS.
+    public_url: str | None = None
 
 
 class Rules(Section):
@@ -652,6 +654,23 @@ def _refuse_contradictions(settings: Settings) -> None:
             )
     for name in known:
         _refuse_unsafe_smarthost(settings, name, known)
+    _refuse_unsafe_panel(settings.panel)
+
+
+def _refuse_unsafe_panel(panel: Panel) -> None:
+    if panel.public_url is None:
+        return
+    parts = urlsplit(panel.public_url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
+        raise SettingsError(
+            f"panel.public_url: {panel.public_url!r} is no address of a panel; write it as "
+            "https://panel.example.com, without a path"
+        )
+    if panel.password_hash is None and not is_loopback(parts.hostname):
+        raise SettingsError(
+            "panel.public_url lets others reach the panel: set panel.password_hash, made by "
+            "'awizo hash-password'"
+        )
 
 
 def _refuse_unsafe_smarthost(settings: Settings, name: str, known: set[str]) -> None:

@@ -70,7 +70,12 @@ class PanelServer:
             ) from None
         host, port = listening.getsockname()[:2]
         config = uvicorn.Config(
-            self._app, log_config=None, access_log=False, lifespan="off", server_header=False
+            self._app.asgi,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            ws="none",
         )
         self._server = uvicorn.Server(config)
         # Signals are the service's business, not the panel's.
@@ -83,6 +88,7 @@ class PanelServer:
         return f"{host}:{port}"
 
     async def close(self) -> None:
+        self._app.close()
         if self._server is None or self._task is None:
             return
         self._server.should_exit = True
