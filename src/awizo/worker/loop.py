@@ -10,6 +10,7 @@ follow-ups. A lane leases no more than it can start at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery
 log = structlog.get_logger()
 
 IDLE_S = 5.0  # longest sleep: another process may have changed the spool
+LISTENING_S = 60.0
 SICK_STORE_S = 2.0  # pause before asking a store again that just failed
 
 JUDGING = 4
@@ -89,7 +91,10 @@ class Worker:
     async def run(self) -> None:
         """Work until :meth:`stop`; a store that fails is asked again, nothing is given up."""
         async with asyncio.TaskGroup() as group:
-            renewing = group.create_task(self._renew_leases())
+            helpers = [
+                group.create_task(self._renew_leases()),
+                group.create_task(self._listen()),
+            ]
             try:
                 while not self._stopping:
                     try:
@@ -100,7 +105,8 @@ class Worker:
                         log.warning("store_not_well", error=str(error))
                         await asyncio.sleep(SICK_STORE_S)
             finally:
-                renewing.cancel()
+                for helper in helpers:
+                    helper.cancel()
 
     def stop(self) -> None:
         """Begin nothing more."""
@@ -181,17 +187,17 @@ class Worker:
         wait_s = IDLE_S if due is None else min(IDLE_S, max(0.0, (due - now).total_seconds()))
         if due is not None and due <= now and all(lane.free > 0 for lane in self._lanes):
             wait_s = 0.05  # due but not to be had: another owner, or waiting for a sibling
-        announced = asyncio.ensure_future(self._spool.wait_for_work(max(wait_s, 0.01)))
-        nudged = asyncio.ensure_future(self._nudge.wait())
-        try:
-            await asyncio.wait({announced, nudged}, return_when=asyncio.FIRST_COMPLETED)
-            if announced.done():
-                announced.result()
-        finally:
-            for future in (announced, nudged):
-                if not future.done():
-                    future.cancel()
-            self._nudge.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(wait_s, 0.01)):
+                await self._nudge.wait()
+        self._nudge.clear()  # before work is looked for: what is announced from now on wakes again
+
+    async def _listen(self) -> None:
+        """Pass on what the spool announces. In one task for good, which the spool knows by what
+        it has heard: to a new one everything is news, and a sleep that is none burns a core."""
+        while True:
+            await self._spool.wait_for_work(LISTENING_S)
+            self._nudge.set()
 
     def _jumped(self, before: tuple[datetime, float], after: tuple[datetime, float]) -> bool:
         """Whether the clock has gone on by much more than time has: it was set, or we slept."""
