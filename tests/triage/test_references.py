@@ -203,6 +203,12 @@ LINKS: list[tuple[str, str, str, Kind | None]] = [
     ),
     ("Odstúpenie a faktúra v účte", "https://shop.sk/ucet/faktury", "Môj účet", None),
     (
+        "Pokladničný doklad eKasa nájdete na https://ekasa.firma.sk/doklad/9f8e7d6c5b",
+        "https://ekasa.firma.sk/doklad/9f8e7d6c5b",
+        "",
+        RECEIPT,
+    ),
+    (
         "portál",
         "https://erp.firma.pl/my/invoices/475?access_token=ab88-1",
         "Zobacz fakturę",

@@ -101,9 +101,10 @@ INVOICE_WORD = re2.compile(
 )
 RECEIPT_WORD = re2.compile(
     r"paragon|receipt|uctenk|nyugta|nyugtat|nyugtaja|kassenbon|kassenbeleg|kassenzettel|quittung|"
-    r"(?:^|[^a-z])e-?bon(?:[^a-z]|$)|pokladnicn[a-z]{1,3} (?:doklad|blok)|blocek|(?:^|"
+    r"(?:^|[^a-z])e-?bon(?:[^a-z]|$)|pokladnicn[a-z]{1,3} (?:doklad|blok)|blocek|e-?kas[aey]|(?:^|"
     r"[^а-яіїєґ])чек"
 )
+TILL_DOCUMENT = re.compile(r"pokladnicn[a-z]{1,3} doklad[a-z]*")  # a receipt, though a "doklad"
 PATH_INVOICE = re2.compile(
     r"(?:^|[/_.=?&-])(?:e-?)?(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|"
     r"szaml\w{1,3}|"
@@ -176,7 +177,7 @@ class _Words:
 
 def _words(folded: str) -> _Words:
     return _Words(
-        invoice=INVOICE_WORD.search(folded) is not None,
+        invoice=INVOICE_WORD.search(TILL_DOCUMENT.sub(" ", folded)) is not None,
         receipt=RECEIPT_WORD.search(folded) is not None,
         proforma=PROFORMA.search(folded) is not None,
     )
