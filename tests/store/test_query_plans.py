@@ -16,7 +16,7 @@ import pytest
 
 from awizo.allegro.ports import LedgerEntry
 from awizo.model import Forward, Order
-from awizo.spool.port import Ending
+from awizo.spool.port import ALL_WORK, Ending
 from awizo.store import Stores
 from awizo.store.database import NOTHING, Params, Transaction
 from awizo.store.postgresql import PostgresqlTransaction
@@ -100,9 +100,9 @@ async def leasing(stores: Stores, desk: Desk) -> None:
     for _ in range(2):  # the second round begins behind the first
         leased = await desk.deliveries(limit=2)
         calls = await desk.calls(limit=2)
-        forwards = await desk.forwards(limit=1)
-        if forwards:
-            await desk.spool.lease_siblings(forwards[0], owner="x", now=NOON, lease_s=LEASE_S)
+        forwards = await desk.forwards(limit=1, with_siblings=True)
+        await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK)
+        await desk.spool.deliveries([job.delivery_id for job in forwards])
         await desk.spool.renew(
             [*(one.lease for one in leased), *(job.lease for job in (*calls, *forwards))],
             now=NOON,

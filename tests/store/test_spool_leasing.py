@@ -10,7 +10,7 @@ import pytest
 
 from awizo.errors import LeaseLost
 from awizo.model import DeliveryState, Forward, Job, JobState
-from awizo.spool.port import Ending, LeasedDelivery
+from awizo.spool.port import ALL_WORK, Ending, LeasedDelivery, WorkKind
 from support.store_parts import (
     BUYER,
     FORWARDED,
@@ -309,8 +309,7 @@ async def test_forwards_of_one_message_to_one_smarthost_leave_together(desk: Des
     await accepted(desk.spool, 1, recipients=recipients)
     await accepted(desk.spool, 2, recipients=(SOMEBODY,))
 
-    (job,) = await desk.forwards(limit=1)
-    siblings = await desk.spool.lease_siblings(job, owner="host:1", now=NOON, lease_s=LEASE_S)
+    job, *siblings = await desk.forwards(limit=1, with_siblings=True)
 
     assert len(siblings) == 2
     assert {one.message_id for one in siblings} == {job.message_id}
@@ -323,11 +322,29 @@ async def test_forwards_of_one_message_to_one_smarthost_leave_together(desk: Des
 
 async def test_a_sibling_that_is_not_due_or_under_way_stays_where_it_is(desk: Desk) -> None:
     await accepted(desk.spool, 1, recipients=(SOMEBODY, "b@example.pl", "c@example.pl"))
-    first, second = await desk.forwards(limit=2)
+    first, under_way = await desk.forwards(limit=2)
     await desk.defer(first, due_at=LATER)
-    siblings = await desk.spool.lease_siblings(second, owner="x", now=NOON, lease_s=LEASE_S)
-    assert len(siblings) == 1
-    assert await desk.spool.lease_siblings(second, owner="x", now=NOON, lease_s=LEASE_S) == []
+    assert len(await desk.forwards(limit=1, with_siblings=True)) == 1
+    assert await desk.forwards(with_siblings=True) == []
+    assert under_way.lease
+
+
+JUDGING: tuple[WorkKind, ...] = ("deliveries",)
+SENDING: tuple[WorkKind, ...] = ("forwards",)
+
+
+async def test_a_look_tells_which_kinds_of_work_are_due(desk: Desk) -> None:
+    assert await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK) == set()
+    await accepted(desk.spool, 1, recipients=(SOMEBODY,))
+    await accepted(desk.spool, 2, received_at=NOON + seconds(40))
+
+    assert await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK) == {"forwards"}
+    assert await desk.spool.due_kinds(now=NOON, kinds=JUDGING) == set()
+    later = NOON + seconds(40)
+    assert await desk.spool.due_kinds(now=later, kinds=ALL_WORK) == {"deliveries", "forwards"}
+    await desk.forwards(lease_s=100)
+    assert await desk.spool.due_kinds(now=later, kinds=ALL_WORK) == {"deliveries"}
+    assert await desk.spool.next_due(now=NOON, kinds=SENDING) is None
 
 
 # -- when to look again --------------------------------------------------------------------------

@@ -295,9 +295,8 @@ class Office:
         for leased in deliveries:
             await self._triage.handle(leased)
             return True
-        for job in await spool.lease_jobs(**lease, forward=True):
-            siblings = await spool.lease_siblings(job, owner=OWNER, now=now, lease_s=LEASE_S)
-            await self._execution.send([job, *siblings])
+        if jobs := await spool.lease_jobs(**lease, forward=True, with_siblings=True):
+            await self._execution.send(jobs)
             return True
         for job in await spool.lease_jobs(**lease, forward=False):
             await self._execution.act(job)

@@ -184,10 +184,20 @@ class Desk:
         )
 
     async def forwards(
-        self, *, now: datetime = NOON, limit: int = 10, lease_s: float = LEASE_S
+        self,
+        *,
+        now: datetime = NOON,
+        limit: int = 10,
+        lease_s: float = LEASE_S,
+        with_siblings: bool = False,
     ) -> list[Job]:
         return await self.spool.lease_jobs(
-            owner=self.owner, now=now, lease_s=lease_s, limit=limit, forward=True
+            owner=self.owner,
+            now=now,
+            lease_s=lease_s,
+            limit=limit,
+            forward=True,
+            with_siblings=with_siblings,
         )
 
     async def follow_ups(self, *, now: datetime = NOON, limit: int = 10) -> list[FollowUp]:

@@ -12,10 +12,10 @@ Bodies: ``awizo.store.spool`` on SQLite and on PostgreSQL, held to one contract 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, get_args
 
 from awizo.model import (
     Action,
@@ -60,6 +60,10 @@ class NewDelivery:
     to_buyer: bool
     state: DeliveryState = DeliveryState.RECEIVED
     problem: str | None = None  # "loop": accepted, but held
+
+
+WorkKind = Literal["deliveries", "forwards", "calls", "follow_ups", "holds"]
+ALL_WORK: tuple[WorkKind, ...] = get_args(WorkKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +202,18 @@ class Spool(Protocol):
     ) -> list[LeasedDelivery]:
         """Take due ``received`` deliveries to buyers, fair between routes, oldest first."""
 
+    async def due_kinds(self, *, now: datetime, kinds: Collection[WorkKind]) -> set[WorkKind]:
+        """Those of *kinds* that have due work: one look that disturbs nobody."""
+
     async def lease_jobs(
-        self, *, owner: str, now: datetime, lease_s: float, limit: int, forward: bool
+        self,
+        *,
+        owner: str,
+        now: datetime,
+        lease_s: float,
+        limit: int,
+        forward: bool,
+        with_siblings: bool = False,
     ) -> list[Job]:
         """Take due jobs: with *forward* only ``Forward`` jobs, else only the others.
 
@@ -209,12 +223,10 @@ class Spool(Protocol):
         strictly in order: each waits until its earlier siblings are done or failed (a failed
         one does not keep the others from running). Forward jobs wait for nobody. Fair between
         accounts.
-        """
 
-    async def lease_siblings(
-        self, job: Job, *, owner: str, now: datetime, lease_s: float
-    ) -> list[Job]:
-        """Take the other due ``Forward`` jobs of the same message and smarthost."""
+        *with_siblings* adds, beyond the limit, the other due ``Forward`` jobs of the same
+        messages to the same smarthosts, so that they leave together.
+        """
 
     async def renew(self, leases: Sequence[str], *, now: datetime, lease_s: float) -> None:
         """Prolong leases; those that are lost are passed over."""
@@ -306,7 +318,9 @@ class Spool(Protocol):
     async def due_holds(self, *, now: datetime, limit: int) -> list[StoredDelivery]:
         """Held deliveries whose time is over."""
 
-    async def next_due(self, *, now: datetime) -> datetime | None:
+    async def next_due(
+        self, *, now: datetime, kinds: Collection[WorkKind] = ALL_WORK
+    ) -> datetime | None:
         """When the next delivery, job or follow-up falls due, leased ones left out."""
 
     # -- people ------------------------------------------------------------------------------
@@ -343,6 +357,9 @@ class Spool(Protocol):
         disposition: Disposition | None = None,
     ) -> AsyncIterator[StoredDelivery]:
         """Every delivery still stored, oldest first, with its jobs, without paging."""
+
+    async def deliveries(self, ids: Collection[str]) -> dict[str, Delivery]:
+        """Deliveries by their ids; those that are gone are left out."""
 
     async def show(self, delivery_id: str) -> StoredDelivery:
         """One delivery with its history. Raises NotFound."""

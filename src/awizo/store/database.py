@@ -64,6 +64,7 @@ class Dialect:
         clustered: Ends a table that is kept in the order of its key.
         for_update: Ends a SELECT whose rows nobody else may change meanwhile.
         skip_locked: Ends a SELECT that takes rows and passes over those that others take.
+        skip_locked_t: The same where only the rows of the table called ``t`` are taken.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Dialect:
     clustered: str
     for_update: str
     skip_locked: str
+    skip_locked_t: str
 
 
 SQLITE = Dialect(
@@ -81,6 +83,7 @@ SQLITE = Dialect(
     clustered="WITHOUT ROWID",
     for_update="",  # one writer at a time anyway
     skip_locked="",
+    skip_locked_t="",
 )
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -89,6 +92,7 @@ POSTGRESQL = Dialect(
     clustered="",
     for_update="FOR UPDATE",
     skip_locked="FOR UPDATE SKIP LOCKED",
+    skip_locked_t="FOR UPDATE OF t SKIP LOCKED",
 )
 
 

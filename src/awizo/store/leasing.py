@@ -11,11 +11,11 @@ jumps in an index; what is not due, leased or finished is never looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from awizo.errors import LeaseLost
-from awizo.spool.port import LeasedDelivery
+from awizo.spool.port import LeasedDelivery, WorkKind
 from awizo.store.database import Row, Transaction, among
 from awizo.store.rows import DELIVERY_COLUMNS, Messages
 
@@ -41,7 +41,12 @@ DELIVERIES = Kind("deliveries", "d", "route")
 CALLS = Kind("jobs", "j", "lane", "forward = 0 AND", one_per_order=True)
 FORWARDS = Kind("jobs", "j", "lane", "forward = 1 AND")
 FOLLOW_UPS = Kind("follow_ups", "f", "lane")
-ALL = (DELIVERIES, CALLS, FORWARDS, FOLLOW_UPS)
+BY_NAME: dict[WorkKind, Kind] = {
+    "deliveries": DELIVERIES,
+    "forwards": FORWARDS,
+    "calls": CALLS,
+    "follow_ups": FOLLOW_UPS,
+}
 MOST_LANES = 100_000  # more than any installation has routes times accounts
 TABLES = (DELIVERIES, FORWARDS, FOLLOW_UPS)  # one kind for each table
 
@@ -126,9 +131,19 @@ def _oldest(tx: Transaction, kind: Kind, *, lane: str, now: int, limit: int) -> 
     )
 
 
-def has_due(tx: Transaction, kind: Kind, *, now: int) -> bool:
-    """Whether a round would find anything, by a look that disturbs nobody."""
-    return bool(lanes_with_work(tx, kind, now=now, after="", limit=1))
+def due_kinds(tx: Transaction, kinds: Collection[WorkKind], *, now: int) -> set[WorkKind]:
+    """The kinds of which a round would find something."""
+    found = {
+        name
+        for name in kinds
+        if name in BY_NAME and lanes_with_work(tx, BY_NAME[name], now=now, after="", limit=1)
+    }
+    if "holds" in kinds and tx.row(
+        "SELECT 1 AS due FROM deliveries WHERE state = 'held' AND due_at <= :now LIMIT 1",
+        {"now": now},
+    ):
+        found.add("holds")
+    return found
 
 
 def leased_deliveries(tx: Transaction, ids: Sequence[str]) -> list[LeasedDelivery]:
@@ -152,19 +167,18 @@ def leased_deliveries(tx: Transaction, ids: Sequence[str]) -> list[LeasedDeliver
     ]
 
 
-def due_siblings(tx: Transaction, job_id: str, *, now: int, look_only: bool = False) -> list[str]:
-    """Ids of the other due forwards of a job's message and smarthost."""
-    skip_locked = "" if look_only else tx.dialect.skip_locked
+def due_siblings(tx: Transaction, ids: Sequence[str], *, now: int) -> list[str]:
+    """Ids of the other due forwards of some jobs' messages to the same smarthosts."""
+    some, params = among("id", ids)
     rows = tx.rows(
-        f"""SELECT t.id FROM jobs t
-        WHERE t.message_id = (SELECT j.message_id FROM jobs j WHERE j.id = :job_id)
-            AND t.smarthost = (SELECT j.smarthost FROM jobs j WHERE j.id = :job_id)
-            AND t.forward = 1 AND t.ready_at IS NOT NULL AND t.ready_at <= :now
-            AND t.id <> :job_id
-        ORDER BY t.id {skip_locked}""",
-        {"job_id": job_id, "now": now},
+        f"""SELECT t.id FROM jobs j JOIN jobs t ON t.message_id = j.message_id
+            AND t.smarthost = j.smarthost AND t.forward = 1
+            AND t.ready_at IS NOT NULL AND t.ready_at <= :now AND t.id <> j.id
+        WHERE j.id IN {some} ORDER BY t.id {tx.dialect.skip_locked_t}""",
+        {"now": now, **params},
     )
-    return [row["id"] for row in rows]
+    found = dict.fromkeys(row["id"] for row in rows)
+    return [job_id for job_id in found if job_id not in ids]
 
 
 def take(
@@ -189,12 +203,15 @@ def lease(
     limit: int,
     token: str,
     after: str,
+    with_siblings: bool = False,
 ) -> tuple[list[str], str]:
     """Pick due rows and lease them; returns their ids and the lane served last."""
     if kind.one_per_order:
         # Of two replicas the second must see the orders that the first has just taken.
         tx.exclusive("lease calls")
     ids, last = pick(tx, kind, now=now, after=after, limit=limit)
+    if ids and with_siblings:
+        ids += due_siblings(tx, ids, now=now)
     if ids:
         take(tx, kind, ids, token=token, owner=owner, until=until)
     return ids, last
@@ -236,10 +253,10 @@ def check(changed: int, what: str) -> None:
         raise LeaseLost(f"the lease of {what} has passed to somebody else")
 
 
-def next_due(tx: Transaction, *, now: int) -> int | None:
+def next_due(tx: Transaction, *, now: int, kinds: Collection[WorkKind]) -> int | None:
     """When the next free row falls due: the earliest of all lanes."""
     found: list[int] = []
-    for kind in ALL:
+    for kind in (BY_NAME[name] for name in kinds if name in BY_NAME):
         for lane in _lanes_behind(tx, kind, now=None, after="", limit=MOST_LANES):
             row = tx.row(
                 f"""SELECT ready_at FROM {kind.table} WHERE {kind.only} {kind.lane} = :lane

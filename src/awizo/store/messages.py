@@ -198,6 +198,12 @@ def content_place(tx: Transaction, message_id: str) -> Row:
     return row
 
 
+def content_begin(tx: Transaction, message_id: str) -> tuple[Row, bytes | None]:
+    """Where a content lies, and its first piece where that is the database."""
+    place = content_place(tx, message_id)
+    return place, content_chunk(tx, message_id, 0) if place["content_in"] == "table" else None
+
+
 def content_chunk(tx: Transaction, message_id: str, seq: int) -> bytes | None:
     row = tx.row(
         "SELECT data FROM contents WHERE message_id = :id AND seq = :seq",

@@ -7,7 +7,7 @@ Out: Delivery, Job, HistoryEntry, FollowUp; entries appended to the history.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from awizo.errors import NotFound
@@ -149,6 +149,14 @@ def delivery_row(tx: Transaction, delivery_id: str, *, change: bool = False) -> 
     if row is None:
         raise NotFound(f"no delivery {delivery_id}")
     return row
+
+
+def deliveries_by_id(tx: Transaction, ids: Collection[str]) -> dict[str, Delivery]:
+    """Those of some deliveries that are there."""
+    some, params = among("id", tuple(ids))
+    found = tx.rows(f"SELECT {DELIVERY_COLUMNS} FROM deliveries d WHERE d.id IN {some}", params)
+    messages = Messages(tx, (row["message_id"] for row in found))
+    return {row["id"]: messages.delivery(row) for row in found}
 
 
 def jobs_of(tx: Transaction, delivery_ids: Sequence[str]) -> dict[str, list[Job]]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
@@ -22,8 +22,9 @@ import awizo.store.reports as reports
 import awizo.store.rows as rows
 import awizo.store.upkeep as upkeep
 from awizo.errors import NotFound, StorageFull, StoreError
-from awizo.model import Action, DeliveryState, Disposition, HistoryEntry, Job, Kind
+from awizo.model import Action, Delivery, DeliveryState, Disposition, HistoryEntry, Job, Kind
 from awizo.spool.port import (
+    ALL_WORK,
     Counts,
     Decide,
     Ending,
@@ -33,6 +34,7 @@ from awizo.spool.port import (
     NewMessage,
     StoredDelivery,
     Tally,
+    WorkKind,
 )
 from awizo.store.database import Database, Transaction, micros, moment_or_none
 
@@ -93,29 +95,32 @@ class DatabaseSpool:
             ids, last = self._lease(tx, leasing.DELIVERIES, owner, now, lease_s, limit)
             return leasing.leased_deliveries(tx, ids), last
 
-        return await self._leased(leasing.DELIVERIES, unit, now=now)
+        return await self._leased(leasing.DELIVERIES, unit)
+
+    async def due_kinds(self, *, now: datetime, kinds: Collection[WorkKind]) -> set[WorkKind]:
+        return await self._database.read(lambda tx: leasing.due_kinds(tx, kinds, now=micros(now)))
 
     async def lease_jobs(
-        self, *, owner: str, now: datetime, lease_s: float, limit: int, forward: bool
+        self,
+        *,
+        owner: str,
+        now: datetime,
+        lease_s: float,
+        limit: int,
+        forward: bool,
+        with_siblings: bool = False,
     ) -> list[Job]:
         kind = leasing.FORWARDS if forward else leasing.CALLS
 
         def unit(tx: Transaction) -> tuple[list[Job], str]:
-            ids, last = self._lease(tx, kind, owner, now, lease_s, limit)
+            ids, last = self._lease(tx, kind, owner, now, lease_s, limit, with_siblings)
             return rows.jobs_by_id(tx, ids), last
 
-        return await self._leased(kind, unit, now=now)
+        return await self._leased(kind, unit)
 
     async def _leased(
-        self,
-        kind: leasing.Kind,
-        unit: Callable[[Transaction], tuple[list[Any], str]],
-        *,
-        now: datetime,
+        self, kind: leasing.Kind, unit: Callable[[Transaction], tuple[list[Any], str]]
     ) -> list[Any]:
-        """Lease in a writing transaction, but only if a look says that there is something."""
-        if not await self._database.read(lambda tx: leasing.has_due(tx, kind, now=micros(now))):
-            return []
         found, self._served[kind] = await self._database.write(unit)
         return found
 
@@ -127,6 +132,7 @@ class DatabaseSpool:
         now: datetime,
         lease_s: float,
         limit: int,
+        with_siblings: bool = False,
     ) -> tuple[list[str], str]:
         return leasing.lease(
             tx,
@@ -137,24 +143,8 @@ class DatabaseSpool:
             limit=limit,
             token=secrets.token_hex(8),
             after=self._served.get(kind, ""),
+            with_siblings=with_siblings,
         )
-
-    async def lease_siblings(
-        self, job: Job, *, owner: str, now: datetime, lease_s: float
-    ) -> list[Job]:
-        def unit(tx: Transaction) -> list[Job]:
-            ids = leasing.due_siblings(tx, job.id, now=micros(now))
-            until = micros(now + timedelta(seconds=lease_s))
-            leasing.take(
-                tx, leasing.FORWARDS, ids, token=secrets.token_hex(8), owner=owner, until=until
-            )
-            return rows.jobs_by_id(tx, ids)
-
-        if not await self._database.read(
-            lambda tx: leasing.due_siblings(tx, job.id, now=micros(now), look_only=True)
-        ):
-            return []
-        return await self._database.write(unit)
 
     async def renew(self, leases: Sequence[str], *, now: datetime, lease_s: float) -> None:
         until = micros(now + timedelta(seconds=lease_s))
@@ -279,7 +269,7 @@ class DatabaseSpool:
             ids, last = self._lease(tx, leasing.FOLLOW_UPS, owner, now, lease_s, limit)
             return rows.follow_ups_by_id(tx, ids), last
 
-        return await self._leased(leasing.FOLLOW_UPS, unit, now=now)
+        return await self._leased(leasing.FOLLOW_UPS, unit)
 
     async def end_follow_up(
         self,
@@ -300,9 +290,11 @@ class DatabaseSpool:
     async def due_holds(self, *, now: datetime, limit: int) -> list[StoredDelivery]:
         return await self._database.read(lambda tx: listing.due_holds(tx, now=now, limit=limit))
 
-    async def next_due(self, *, now: datetime) -> datetime | None:
+    async def next_due(
+        self, *, now: datetime, kinds: Collection[WorkKind] = ALL_WORK
+    ) -> datetime | None:
         return moment_or_none(
-            await self._database.read(lambda tx: leasing.next_due(tx, now=micros(now)))
+            await self._database.read(lambda tx: leasing.next_due(tx, now=micros(now), kinds=kinds))
         )
 
     # -- people --------------------------------------------------------------------------------
@@ -362,6 +354,9 @@ class DatabaseSpool:
             after = page[-1].delivery.id
             left = None if left is None else left - len(page)
 
+    async def deliveries(self, ids: Collection[str]) -> dict[str, Delivery]:
+        return await self._database.read(lambda tx: rows.deliveries_by_id(tx, ids))
+
     async def show(self, delivery_id: str) -> StoredDelivery:
         stored = await self._database.read(lambda tx: listing.show(tx, delivery_id))
         if stored is None:
@@ -372,12 +367,14 @@ class DatabaseSpool:
         return b"".join([chunk async for chunk in self.content_chunks(message_id)])
 
     async def content_chunks(self, message_id: str) -> AsyncIterator[bytes]:
-        place = await self._database.read(lambda tx: messages.content_place(tx, message_id))
+        place, first = await self._database.read(lambda tx: messages.content_begin(tx, message_id))
         in_file = place["content_in"] == "file"
         got_bytes = seq = 0
         while got_bytes < place["size_bytes"]:
             chunk: bytes | None
-            if in_file:
+            if seq == 0 and first is not None:
+                chunk = first
+            elif in_file:
                 chunk = await self._from_file(message_id, got_bytes)
             else:
                 chunk = await self._database.read(

@@ -316,16 +316,13 @@ class Execution:
                 log.warning("lease_lost", work="forward")
 
     async def _send(self, group: Sequence[Job]) -> None:
-        deliveries: dict[str, Delivery] = {}
-        ready: list[Job] = []
-        for job in group:
-            try:
-                deliveries[job.id] = (await self._spool.show(job.delivery_id)).delivery
-                ready.append(job)
-            except NotFound:
-                log.warning("delivery_gone", work="forward")
+        found = await self._spool.deliveries([job.delivery_id for job in group])
+        ready = [job for job in group if job.delivery_id in found]
+        if len(ready) < len(group):
+            log.warning("delivery_gone", work="forward")
         if not ready:
             return
+        deliveries = {job.id: found[job.delivery_id] for job in ready}
         message = deliveries[ready[0].id].message
         try:
             results = await forward(

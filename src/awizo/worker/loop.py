@@ -4,7 +4,9 @@ In:  the spool.
 Out: every leased piece of work handled; leases renewed while it goes on.
 
 Four lanes, so that none waits behind another: judging, the way out, calls to Allegro,
-follow-ups. A lane leases no more than it can start at once.
+follow-ups. A lane leases no more than it can start at once. One look tells which lanes have
+work; a lane that is full is not looked at. While much goes on, a moment's pause lets several
+pieces end, and one lease take their successors.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ import structlog
 from awizo.errors import StoreError
 from awizo.model import Job
 from awizo.settings import Settings
-from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery
+from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery, WorkKind
 
 log = structlog.get_logger()
 
 IDLE_S = 5.0  # longest sleep: another process may have changed the spool
 LISTENING_S = 60.0
 SICK_STORE_S = 2.0  # pause before asking a store again that just failed
+
+NOT_TO_BE_HAD_S = 0.02  # until due work is looked at again that a round did not get
+BREATH_S = 0.003  # between two rounds of leasing while a lane has hardly a hand free
 
 JUDGING = 4
 FORWARDING = 16
@@ -46,6 +51,10 @@ class _Lane:
     @property
     def free(self) -> int:
         return self.limit - len(self.running)
+
+    @property
+    def nearly_full(self) -> bool:
+        return 4 * self.free < self.limit
 
 
 class Worker:
@@ -129,42 +138,53 @@ class Worker:
             # Our own leases look as if they were over; they must not be handed out again.
             await self._renew_running(now)
         self._seen = (now, ticks)
+        kinds = self._kinds_with_hands_free()
+        due: set[WorkKind] = set()
+        if kinds:
+            due = await self._spool.due_kinds(now=now, kinds=kinds)
         began = 0
-        if self._forwarding.free > 0:
+        if "forwards" in due:
             jobs = await self._spool.lease_jobs(
                 owner=self._owner, now=now, lease_s=self._lease_s,
-                limit=self._forwarding.free, forward=True,
+                limit=self._forwarding.free, forward=True, with_siblings=True,
             )  # fmt: skip
-            for group in _by_message(jobs):
-                siblings = await self._spool.lease_siblings(
-                    group[0], owner=self._owner, now=now, lease_s=self._lease_s
-                )
-                whole = [*group, *siblings]
-                self._begin(self._forwarding, self._send(whole), tuple(job.lease for job in whole))
+            for group in _together(jobs):
+                self._begin(self._forwarding, self._send(group), tuple(job.lease for job in group))
                 began += 1
-        if self._judging.free > 0:
+        if "deliveries" in due:
             for leased in await self._spool.lease_deliveries(
                 owner=self._owner, now=now, lease_s=self._lease_s, limit=self._judging.free
             ):
                 self._begin(self._judging, self._judge(leased), (leased.lease,))
                 began += 1
-        if self._acting.free > 0:
+        if "calls" in due:
             for job in await self._spool.lease_jobs(
                 owner=self._owner, now=now, lease_s=self._lease_s,
                 limit=self._acting.free, forward=False,
             ):  # fmt: skip
                 self._begin(self._acting, self._act(job), (job.lease,))
                 began += 1
-        if self._following_up.free > 0:
+        if "follow_ups" in due:
             for follow_up in await self._spool.lease_follow_ups(
                 owner=self._owner, now=now, lease_s=self._lease_s, limit=self._following_up.free
             ):
                 self._begin(self._following_up, self._follow_up(follow_up), (follow_up.lease,))
                 began += 1
+        if "holds" in due:
             for stored in await self._spool.due_holds(now=now, limit=50):
                 await self._end_hold(stored)
                 began += 1
         return began
+
+    def _kinds_with_hands_free(self) -> list[WorkKind]:
+        lanes: dict[WorkKind, _Lane] = {
+            "forwards": self._forwarding,
+            "deliveries": self._judging,
+            "calls": self._acting,
+            "follow_ups": self._following_up,
+            "holds": self._following_up,
+        }
+        return [kind for kind, lane in lanes.items() if lane.free > 0]
 
     def _begin(self, lane: _Lane, work: Awaitable[None], leases: tuple[str, ...]) -> None:
         task = asyncio.ensure_future(work)
@@ -218,7 +238,8 @@ class Worker:
                 log.warning("leases_not_renewed", error=str(error))
 
 
-def _by_message(jobs: Sequence[Job]) -> list[list[Job]]:
+def _together(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Jobs that leave in one transaction: those of one message."""
     groups: dict[str, list[Job]] = {}
     for job in jobs:
         groups.setdefault(job.message_id, []).append(job)
