@@ -68,8 +68,11 @@ def time_of(some_id: str) -> datetime:
     return _EPOCH + timedelta(milliseconds=_read(some_id) >> 80)
 
 
+_PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
+
+
 def _written(number: int) -> str:
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def _read(some_id: str) -> int:

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -27,13 +28,18 @@ T = TypeVar("T")
 _ACTIONS = {name: kind for kind, name in ACTION_NAMES.items()}
 
 
+# Made once: json.dumps makes one for each call with settings of its own.
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_encoded_ascii = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def to_json(value: Any) -> str:
     readable = plain(value)
-    text = json.dumps(readable, ensure_ascii=False, separators=(",", ":"))
+    text = _encoded(readable)
     try:
         text.encode()
     except UnicodeEncodeError:  # half a surrogate pair, from a broken mail
-        return json.dumps(readable, separators=(",", ":"))
+        return _encoded_ascii(readable)
     return text
 
 
@@ -49,27 +55,59 @@ def action_from_json(text: str) -> Action:
 
 def plain(value: Any) -> Any:
     """The value as JSON knows it: dicts, lists, strings, numbers, true, false, null."""
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(plain(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, frozenset | set):
-        return sorted(plain(item) for item in value)
-    if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        name = ACTION_NAMES.get(type(value))
-        return fields if name is None else {"action": name, **fields}
-    raise TypeError(f"{type(value).__name__} has no form in JSON here")
+    return _writer(_as_key(type(value)))(value)
+
+
+@cache
+def _writer(kind: type[Any]) -> Callable[[Any], Any]:
+    """How a value of type *kind* is brought into its JSON form."""
+    writer: Callable[[Any], Any]
+    if issubclass(kind, Enum):
+        writer = operator.attrgetter("value")
+    elif issubclass(kind, str | bool | int | float | types.NoneType):
+        writer = _itself
+    elif issubclass(kind, datetime):
+        writer = kind.isoformat
+    elif issubclass(kind, Decimal):
+        writer = str
+    elif issubclass(kind, Mapping):
+        writer = _plain_mapping
+    elif issubclass(kind, frozenset | set):
+        writer = _plain_set
+    elif issubclass(kind, tuple | list):
+        writer = _plain_list
+    elif dataclasses.is_dataclass(kind):
+        writer = _dataclass_writer(kind)
+    else:
+        raise TypeError(f"{kind.__name__} has no form in JSON here")
+    return writer
+
+
+def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
+    return {str(plain(key)): plain(item) for key, item in value.items()}
+
+
+def _plain_set(value: Collection[Any]) -> list[Any]:
+    return sorted(plain(item) for item in value)
+
+
+def _plain_list(value: Collection[Any]) -> list[Any]:
+    return [plain(item) for item in value]
+
+
+def _dataclass_writer(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    names = tuple(field.name for field in dataclasses.fields(kind))
+    action = ACTION_NAMES.get(kind)
+    head = {} if action is None else {"action": action}
+
+    def write(value: Any) -> dict[str, Any]:
+        fields = dict(head)
+        for name in names:
+            item = getattr(value, name)
+            fields[name] = plain(item)
+        return fields
+
+    return write
 
 
 def _read_action(data: Mapping[str, Any]) -> Any:

@@ -10,11 +10,12 @@ same reason a traceback never shows the values of variables.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
 from pathlib import PurePath
-from typing import TextIO
+from typing import Any, TextIO
 
 import structlog
 from structlog.typing import Processor
@@ -45,7 +46,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
             structlog.processors.ExceptionRenderer(
                 structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
             ),
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(_as_json),
         ]
     number = getattr(logging, level.upper())
     structlog.configure(
@@ -66,6 +67,19 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     root.setLevel(max(number, logging.WARNING))
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _unknown(value: Any) -> Any:
+    """As structlog does it: what JSON does not know is shown as Python shows it."""
+    return value.__structlog__() if hasattr(value, "__structlog__") else repr(value)
+
+
+# Made once: json.dumps makes one for each line.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_unknown)
+
+
+def _as_json(event: Any, **_: Any) -> str:
+    return _ENCODER.encode(event)
 
 
 def places(error: BaseException) -> list[str]:
