@@ -42,6 +42,7 @@ BESIDE_BAD_NEWS = 0.65
 MUCH_ABOUT_RATING = 7.0
 BESIDE_DOCUMENT = 0.5
 PROOF_FROM = 5.0  # a document in hand, the header of a reply: as good as two witnesses
+STEP_FROM = 3.0  # strength of a sentence that tells a step of the parcel
 SUBJECT = 0  # number of the subject among the texts of a mail
 CUE_FROM = 1.0  # words weaker than this are none
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
@@ -52,6 +53,9 @@ PARCEL_BESIDE_DOCUMENT = 2.5
 PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
 NEVER_STOPPED = PERSONAL | {Kind.OTHER}
 DOCUMENT_KINDS = frozenset({Kind.INVOICE, Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
+
+# "Delivered to the pick-up point" is not picked up yet.
+PARCEL_STEPS = (FulfillmentStatus.READY_FOR_PICKUP, FulfillmentStatus.PICKED_UP)
 
 # What a mail may say of the order's state in passing, on the way to its point.
 STATES = frozenset(
@@ -460,19 +464,13 @@ def _capped(
 
 def _status(kinds: Sequence[Kind], tally: _Tally, flags: set[str]) -> FulfillmentStatus | None:
     """The order status that the mail implies."""
-    told = sorted(tally.statuses, key=lambda one: -one[0])
+    told = {status for strength, status in tally.statuses if strength >= STEP_FROM}
     for kind in kinds:
         if kind is Kind.ORDER_SENT:
             return None if "partial_shipment" in flags else FulfillmentStatus.SENT
         if kind is Kind.PARCEL_STATUS:
-            for _, status in told:
-                if status in (
-                    FulfillmentStatus.PICKED_UP,
-                    FulfillmentStatus.READY_FOR_PICKUP,
-                    FulfillmentStatus.SENT,
-                ):
-                    return status
-            return FulfillmentStatus.SENT
+            # "Status of your parcel: delivered": a step that is plainly told goes before "sent".
+            return next((one for one in PARCEL_STEPS if one in told), FulfillmentStatus.SENT)
         if kind is Kind.ORDER_PROCESSING:
             if "pickup_in_shop" in flags:
                 return FulfillmentStatus.READY_FOR_PICKUP

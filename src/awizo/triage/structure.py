@@ -49,6 +49,7 @@ _END = re.compile(
 _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
 )
+_SHOP_PREFIX = re.compile(r"^\[[^\]]{1,60}\]\s+(?=\S)")  # PrestaShop: "[Shop] Subject"
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")  # says nothing in words; its "?" asks nothing
 _RHETORICAL = re.compile(
     r"\b(?:pytani\w*|questions?|fragen|otazk\w*|dotaz\w*|kerdes\w*|help|pomoc\w*|hilfe|segitseg\w*"
@@ -130,7 +131,7 @@ def body_factor(order: int) -> float:
 
 def units_of(message: ParsedMessage) -> list[Unit]:
     """Return the texts of a mail for the rules, each with its place."""
-    texts: list[tuple[str, str]] = [("subject", _one_line(message.subject))]
+    texts: list[tuple[str, str]] = [("subject", _SHOP_PREFIX.sub("", _one_line(message.subject)))]
     texts += [("body", line) for line in sentences(message.new_text or _beginning(message.text))]
     for nested in message.nested[:2]:
         texts.append(("body", _one_line(nested.subject)))
