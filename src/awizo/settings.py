@@ -303,7 +303,7 @@ class Rules(Section):
 class Documents(Section):
     helpers: int = Field(1, ge=1)
     helper_memory_bytes: int = Field(1_073_741_824, gt=0)
-    helper_timeout_s: float = Field(20, gt=0)
+    helper_timeout_s: float = Field(20, gt=0)  # of computing; four times as long by the clock
     max_pages: int = Field(20, gt=0)
 
 
