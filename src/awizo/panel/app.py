@@ -94,6 +94,7 @@ def create_panel(
             HTTPException: http_error,
             NotFound: pages.not_found,
             StoreError: pages.store_failed,
+            Exception: pages.failed,  # raised again afterwards, so that the gate logs it
         },
     )
     guarded = Guard(inner, panel=settings.panel, sessions=sessions, complain=pages.complain)

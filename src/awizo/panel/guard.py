@@ -52,6 +52,8 @@ HEADERS: Mapping[str, str] = {
     "cache-control": "no-store",
 }
 
+FAULT = "It was a fault of Awizo; its log says more."
+
 Complaint = Callable[[int, str, str], Awaitable[Response]]
 """Make a page of a status, a heading and words."""
 
@@ -115,9 +117,7 @@ class Guard:
             # Its words may hold what stays out of the log.
             log.error("panel_failed", error=type(error).__name__, places=places(error)[-5:])
             if not started:
-                sorry = await self._complain(
-                    500, "Something went wrong", "It was a fault of Awizo; its log says more."
-                )
+                sorry = await self._complain(500, "Something went wrong", FAULT)
                 await sorry(scope, receive, sending)
 
     async def _refusal(self, request: Request) -> Response | None:

@@ -50,7 +50,9 @@ def templates(files: dict[str, StaticFile]) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(time=time_tag, size=size_words, count=count_words)
+    environment.filters.update(
+        time=time_tag, exact_time=exact_time_tag, size=size_words, count=count_words
+    )
     environment.globals["static"] = lambda name: f"/static/{name}?v={files[name].digest}"
     return environment
 
@@ -59,9 +61,17 @@ def time_tag(moment: datetime | None) -> Markup:
     """UTC for everybody; the page's script puts it into the reader's own time."""
     if moment is None:
         return Markup("–")
-    exact = moment.astimezone(UTC)
+    utc = moment.astimezone(UTC)
     return Markup('<time datetime="{}">{}</time>').format(
-        exact.isoformat(timespec="seconds"), exact.strftime("%Y-%m-%d %H:%M UTC")
+        utc.isoformat(timespec="seconds"), utc.strftime("%Y-%m-%d %H:%M UTC")
+    )
+
+
+def exact_time_tag(moment: datetime) -> Markup:
+    """To the second, for what is told step by step."""
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" data-exact>{}</time>').format(
+        utc.isoformat(timespec="milliseconds"), utc.strftime("%Y-%m-%d %H:%M:%S UTC")
     )
 
 

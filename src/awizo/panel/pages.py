@@ -27,7 +27,7 @@ from awizo.errors import NotAllowed, NotFound
 from awizo.model import DeliveryState, Disposition, Kind
 from awizo.operations import Operations
 from awizo.panel import views, words
-from awizo.panel.guard import Visit, visit_of
+from awizo.panel.guard import FAULT, Visit, visit_of
 from awizo.panel.looks import static_files, templates
 from awizo.panel.overview import Figures
 from awizo.panel.preview import (
@@ -267,6 +267,9 @@ class Pages:
     async def complain(self, status: int, heading: str, told: str) -> Response:
         html = await self._render("message.html", heading=heading, told=told)
         return HTMLResponse(html, status)
+
+    async def failed(self, request: Request, error: Exception) -> Response:
+        return await self.complain(500, "Something went wrong", FAULT)
 
     async def not_found(self, request: Request, error: Exception) -> Response:
         return await self.complain(404, "Not here", NO_SUCH)

@@ -108,7 +108,7 @@ class Guessing:
         count, last = self._of(address)
         if count < FREE_TRIES:
             return timedelta(0)
-        wait = min(FIRST_WAIT * 2 ** min(count - FREE_TRIES, 16), LONGEST_WAIT)
+        wait = min(FIRST_WAIT * (1 << min(count - FREE_TRIES, 16)), LONGEST_WAIT)
         return max(timedelta(0), last + wait - self._now())
 
     def begin(self, address: str) -> None:

@@ -81,6 +81,7 @@ class HistoryLine:
     title: str
     by: str
     details: tuple[tuple[str, str], ...]
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def page_of(stored: StoredDelivery, *, buyer_domains: Sequence[str]) -> Page:
         problem_words=problem.words if problem else "",
         next_step=problem.next_step if problem else "",
         notes=tuple(noted(note) for note in dict.fromkeys((*delivery.notes, *_notes(stored)))),
-        confidence=round(100 * float(verdict["confidence"])) if verdict else None,
+        confidence=int(100 * float(verdict["confidence"])) if verdict else None,
         runner_up=words.KINDS[Kind(runner_up)] if runner_up else "",
         evidence=evidence_lines(verdict.get("evidence", ())),
         actions=tuple(action_line(job) for job in stored.jobs),
@@ -296,6 +297,7 @@ def history_line(entry: HistoryEntry) -> HistoryLine:
         title=title,
         by=str(entry.data.get("by", "")),
         details=tuple(_flat(entry.data)),
+        calls=tuple(_call_words(call) for call in entry.data.get("calls", ())),
     )
 
 
@@ -410,6 +412,12 @@ def _flat(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             )
         else:
             yield words.spoken(key), _plain(value)
+
+
+def _call_words(call: Mapping[str, Any]) -> str:
+    """One request to Allegro; its support asks for the trace id."""
+    told = f"{call.get('method', '')} {call.get('path', '')}: {call.get('status') or 'no answer'}"
+    return f"{told}, trace id {call['trace_id']}" if call.get("trace_id") else told
 
 
 def _plain(value: Any) -> str:
