@@ -9,7 +9,7 @@ export DEBIAN_FRONTEND=noninteractive
 PATH=$PATH:/usr/sbin:/sbin
 missing=""
 for pair in swaks:swaks msmtp:msmtp curl:curl php:php-cli perl:perl ruby:ruby node:nodejs \
-    javac:default-jdk-headless chromium:chromium postfix:postfix haproxy:haproxy; do
+    javac:default-jdk-headless chromium:chromium postfix:postfix haproxy:haproxy strace:strace; do
     command -v "${pair%%:*}" >/dev/null || missing="$missing ${pair#*:}"
 done
 # Libraries: the file that tells whether it is there, and the package that brings it.
