@@ -170,11 +170,15 @@ class Operations:
             await self._end_alert(before.problem, before.account)
 
     async def _end_alert(self, cause: str, account: str | None) -> None:
-        """The alert of a cause is over when no mail is held for it any more."""
-        async for stored in self._spool.list(states=(DeliveryState.HELD,), account=account):
-            if stored.delivery.problem == cause:
-                return
-        await self._spool.clear_alert(cause=cause, account=account)
+        """The alert of a cause is over when no mail is held for it any more.
+
+        The one without an account was raised before the mail's account was known, and stands
+        for those of all accounts.
+        """
+        for owner in dict.fromkeys((account, None)):
+            held = self._spool.list(states=(DeliveryState.HELD,), account=owner)
+            if cause not in {stored.delivery.problem async for stored in held}:
+                await self._spool.clear_alert(cause=cause, account=owner)
 
     def _entry(self, event: str, **data: Any) -> HistoryEntry:
         return history(self._now(), event, by=self._actor, **data)

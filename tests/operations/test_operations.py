@@ -183,6 +183,22 @@ class TestRelease:
 
         assert await desk.spool.alerts() == []
 
+    async def test_so_does_the_one_that_was_raised_before_the_account_was_known(
+        self, desk: Desk, operations: Operations
+    ) -> None:
+        one = await desk.planned(1, an_upload(), ending=HELD, accounts=("one",))
+        two = await desk.planned(2, an_upload(), ending=HELD, accounts=("two",))
+        for account in (None, "one"):
+            await desk.spool.raise_alert(
+                cause="number_reused", account=account, text="x", now=NOON, repeat_after_h=24
+            )
+
+        await operations.drop(one)
+        assert [alert["account"] for alert in await desk.spool.alerts()] == [None]
+
+        await operations.drop(two)
+        assert await desk.spool.alerts() == []
+
     async def test_a_mail_held_at_the_door_is_forwarded(
         self, desk: Desk, operations: Operations
     ) -> None:
