@@ -16,8 +16,6 @@ from awizo.model import DeliveryState, Disposition
 from support.house import House, a_house, a_mail
 from support.panel_parts import PASSWORD, PASSWORD_HASH
 
-pytestmark = pytest.mark.slow
-
 CHROMIUM = Path("/usr/bin/chromium")
 BUYER = "8awgqyk6a5+cub31c122@allegromail.pl"
 PAYMENT = a_mail(
@@ -33,10 +31,14 @@ NOT_A_PDF = a_mail(
 )
 
 
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM.exists(), reason=f"{CHROMIUM} is not installed"),
+]
+
+
 @asynccontextmanager
 async def a_browser() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
     async with async_playwright() as playwright:
         try:
             browser = await playwright.chromium.launch(

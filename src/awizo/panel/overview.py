@@ -89,6 +89,9 @@ class Remembered(Generic[T]):
                 self._got = (self._now(), await self._ask())
             return self._got[1]
 
+    def forget(self) -> None:
+        self._got = None
+
 
 class Figures:
     def __init__(self, *, settings: Settings, stores: Stores, now: Callable[[], datetime]) -> None:
@@ -117,6 +120,11 @@ class Figures:
             ask_about_status_mail="unknown" in status_mail,
             status_mail_off="off" in status_mail,
         )
+
+    def changed(self) -> None:
+        """A person did something and will look at the figures next."""
+        self._day.forget()
+        self._week.forget()
 
     async def _tally(self, since: timedelta) -> Tally:
         return await self._stores.spool.tally(since=self._now() - since)

@@ -217,6 +217,7 @@ class Pages:
             await carry_out(delivery_id)
         except NotAllowed as refusal:
             return await self._delivery_page(request, refused=str(refusal))
+        self._figures.changed()
         return RedirectResponse(f"/deliveries/{delivery_id}?did={wish}", 303)
 
     # -- logging in ----------------------------------------------------------------------------
