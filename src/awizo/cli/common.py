@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 
 from awizo.errors import AwizoError
 from awizo.settings import Settings, load_settings
@@ -43,8 +44,30 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For programs: one JSON
 WIDE = 200  # columns where nobody's terminal sets them: into a file or a pipe
 
 
-out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
-err = Console(highlight=False, width=None if sys.stderr.isatty() else WIDE, stderr=True)
+class PlainConsole(Console):
+    """Shows addresses, replies and file names of strangers without obeying them.
+
+    Nothing is taken for markup, and what could steer a terminal is shown as ``·``: escape
+    sequences, the C1 controls of 8-bit terminals, marks that turn the direction of writing.
+    """
+
+    def __init__(self, *, to_terminal: bool, stderr: bool = False) -> None:
+        super().__init__(
+            highlight=False, markup=False, width=None if to_terminal else WIDE, stderr=stderr
+        )
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
+
+
+out = PlainConsole(to_terminal=sys.stdout.isatty())
+err = PlainConsole(to_terminal=sys.stderr.isatty(), stderr=True)
 
 
 def utc_now() -> datetime:
@@ -119,5 +142,13 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
 
 
 def print_json(value: Mapping[str, Any]) -> None:
-    """One object, one line, as UTF-8, whatever the terminal's width."""
-    typer.echo(json.dumps(value, ensure_ascii=False, default=str))
+    """One object, one line, as UTF-8, whatever the terminal's width; what could steer a
+    terminal is escaped."""
+    line = json.dumps(value, ensure_ascii=False, default=str)
+    typer.echo(line if line.isprintable() else "".join(map(_harmless, line)))
+
+
+def _harmless(char: str) -> str:
+    if char.isprintable():
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= 0xFFFF else json.dumps(char)[1:-1]
