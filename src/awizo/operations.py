@@ -90,7 +90,7 @@ class Operations:
                 isinstance(job.action, Forward) and job.state is JobState.FAILED for job in jobs
             )
             waiting = any(job.state in OPEN for job in jobs)
-            failed = any(job.state is JobState.FAILED for job in jobs)
+            failed = any(job.state is JobState.FAILED and job.code != "cancelled" for job in jobs)
             if waiting or (failed and not failed_forward):
                 return replace(going_on, requeue_failed=True)
             if plan.actions and not jobs:

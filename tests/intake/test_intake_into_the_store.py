@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +81,16 @@ async def test_the_sixth_same_mail_is_held_in_the_store(tmp_path: Path) -> None:
         spool: Any = listener.spool
         found = [(item.delivery.state, item.delivery.problem) async for item in spool.list()]
         assert found == [(DeliveryState.PLANNED, None)] * 5 + [(DeliveryState.HELD, "loop")]
+
+
+async def test_what_is_held_at_the_door_goes_on_when_its_time_is_over(tmp_path: Path) -> None:
+    async with a_listener_with_a_store(tmp_path) as listener:
+        client = await listener.connect()
+        for _ in range(6):
+            await client.mail(b"same")
+
+        spool: Any = listener.spool
+        *_, held = [item.delivery async for item in spool.list()]
+        assert await spool.due_holds(now=held.received_at + timedelta(hours=23), limit=9) == []
+        (due,) = await spool.due_holds(now=held.received_at + timedelta(hours=24), limit=9)
+        assert due.delivery.id == held.id

@@ -25,6 +25,7 @@ from support.store_parts import (
     Desk,
     accepted,
     an_upload,
+    deciding,
     seconds,
 )
 
@@ -207,6 +208,18 @@ class TestRelease:
         await operations.release(delivery_id)
 
         assert jobs_of(await desk.show(delivery_id)) == [("Forward", QUEUED)]
+
+    async def test_a_mail_whose_jobs_were_all_cancelled_goes_on_as_well(
+        self, desk: Desk, operations: Operations
+    ) -> None:
+        delivery_id = await a_deferred_mail(desk)
+        await operations.drop(delivery_id)
+        # What was filed before was refused by a scan, and the policy says: hold.
+        await desk.spool.change(delivery_id, now=NOON, decide=deciding(HELD))
+
+        await operations.release(delivery_id)
+
+        assert [job.delivery_id for job in await desk.forwards()] == [delivery_id]
 
     async def test_a_forwarded_mail_is_not_sent_twice_by_mistake(
         self, desk: Desk, operations: Operations

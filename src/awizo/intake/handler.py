@@ -14,7 +14,7 @@ import errno
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -104,6 +104,8 @@ class Handler:
         sha256 = body.sha256
         addresses = tuple(recipient.address for recipient in received.recipients)
         circling = await self._loops.circling(sha256, addresses, now=now)
+        policy = self._settings.policy_named(route.policy)
+        held_until = now + timedelta(hours=policy.hold_max_h)
         message = NewMessage(
             id=self._new_id(),
             envelope=Envelope(
@@ -124,7 +126,7 @@ class Handler:
             sha256=sha256,
             message_id=received.message_id,
             deliveries=tuple(
-                self._delivery(index, address, circling=address in circling)
+                self._delivery(index, address, held_until if address in circling else None)
                 for index, address in enumerate(addresses)
             ),
         )
@@ -142,11 +144,13 @@ class Handler:
             log.warning("mail_held", message_id=message.id, problem="loop", count=len(circling))
         return replies.queued(message.id), "accepted"
 
-    def _delivery(self, index: int, address: str, *, circling: bool) -> NewDelivery:
+    def _delivery(self, index: int, address: str, held_until: datetime | None) -> NewDelivery:
+        circling = held_until is not None
         return NewDelivery(
             id=self._new_id(),
             recipient_index=index,
             to_buyer=is_buyer(address, self._settings.allegro.buyer_domains),
             state=DeliveryState.HELD if circling else DeliveryState.RECEIVED,
             problem="loop" if circling else None,
+            held_until=held_until,
         )

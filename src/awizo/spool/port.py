@@ -53,13 +53,17 @@ class NewMessage:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """``to_buyer`` False: forwarded at once and never parsed."""
+    """``to_buyer`` False: forwarded at once and never parsed.
+
+    ``held_until``: when a hold from the door ends by itself.
+    """
 
     id: str
     recipient_index: int
     to_buyer: bool
     state: DeliveryState = DeliveryState.RECEIVED
     problem: str | None = None  # "loop": accepted, but held
+    held_until: datetime | None = None
 
 
 WorkKind = Literal["deliveries", "forwards", "calls", "follow_ups", "holds"]

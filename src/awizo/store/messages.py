@@ -14,7 +14,7 @@ from awizo.errors import NotFound, StoreError
 from awizo.model import DeliveryState, Envelope, Forward, HistoryEntry, Kind
 from awizo.spool.port import NewMessage
 from awizo.store.codec import from_json, to_json
-from awizo.store.database import Row, Transaction, micros
+from awizo.store.database import Row, Transaction, micros, micros_or_none
 from awizo.store.rows import ADD_HISTORY, ADD_JOB, history_rows, job_row
 
 CHUNK_BYTES = 262_144  # a larger content is never in memory whole
@@ -98,7 +98,7 @@ def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
                 "problem": new.problem,
                 "jobs_made": int(forwarded_at_once),
                 "received_at": received_at,
-                "due_at": None if held else received_at,
+                "due_at": micros_or_none(new.held_until) if held else received_at,
                 "ready_at": received_at if state is DeliveryState.RECEIVED else None,
             }
         )
