@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from awizo.model import AddLink, Forward
+from awizo.model import AddLink, Disposition, Forward, Kind, Plan, Verdict
 from awizo.problems import PROBLEMS
+from awizo.spool.port import Ending, Judgement
 from awizo.store import Stores
 from support.panel_parts import RATING, Browser, Clock, a_panel, judged, readable
 from support.store_parts import (
@@ -146,6 +147,43 @@ class TestOne:
         assert "+4.4 wystaw ocenę text · speaks for Request for a rating · rule pl-rating" in page
         assert page.index("+4.4") < page.index("+1.1")
         assert "Received from the shop" in page
+
+    async def test_what_could_not_be_filed_is_not_told_to_be_filed(
+        self, browser: Browser, desk: Desk
+    ) -> None:
+        filing = Judgement(
+            plan=Plan((an_upload(),), Disposition.STOP, reason="invoice_converted"),
+            verdict=Verdict(Kind.INVOICE, 0.97),
+        )
+        delivery_id = await judged(desk, 1, filing, jobs=(an_upload(),))
+        (job,) = await desk.calls()
+        gone_on = Ending(add_jobs=(Forward(),), problem="order_missing")
+        await desk.fail(job, gone_on, code="order_missing")
+        (forward,) = await desk.forwards()
+        await desk.finish(forward, FORWARDED)
+
+        page = await browser.text(f"/deliveries/{delivery_id}")
+
+        assert "It was forwarded unchanged." in page
+        assert (
+            "Why: What it says belongs on the order at Allegro, not in a mail. "
+            "That could not be done, so the mail takes the other way." in page
+        )
+        assert PROBLEMS["order_missing"].words in page
+        assert "The other side said: “no such order”" in page
+
+    async def test_what_a_person_decided_is_told_beside_what_was_decided_before(
+        self, browser: Browser, desk: Desk
+    ) -> None:
+        delivery_id = await judged(desk, 1, RATING, ending=STOPPED)
+        await browser.wish(delivery_id, "release")
+        (forward,) = await desk.forwards()
+        await desk.finish(forward, FORWARDED)
+
+        page = await browser.text(f"/deliveries/{delivery_id}")
+
+        assert "It was sent on by a person, unchanged." in page
+        assert "A person decided so. Before that: Allegro asks the buyer for a rating" in page
 
     async def test_what_is_tried_again_tells_the_words_the_reply_and_the_next_try(
         self, browser: Browser, desk: Desk

@@ -8,6 +8,7 @@ Pure: no I/O, no clock.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,6 +29,8 @@ from awizo.panel import words
 from awizo.problems import described, noted
 from awizo.spool.port import StoredDelivery
 from awizo.triage.addresses import is_buyer
+
+COULD_NOT_BE_DONE = "That could not be done, so the mail takes the other way."
 
 OPEN = (JobState.QUEUED, JobState.DEFERRED)
 HIDDEN_DATA = frozenset({"evidence", "documents", "calls", "by", "action"})
@@ -107,6 +110,7 @@ class Page:
     headline: str
     why: tuple[str, ...]
     problem: str
+    problem_level: str
     problem_words: str
     next_step: str
     notes: tuple[str, ...]
@@ -186,6 +190,7 @@ def page_of(stored: StoredDelivery, *, buyer_domains: Sequence[str]) -> Page:
         headline=headline(stored),
         why=why(stored, plan, buyer_domains),
         problem=delivery.problem or "",
+        problem_level=problem.level if problem else "",
         problem_words=problem.words if problem else "",
         next_step=problem.next_step if problem else "",
         notes=tuple(noted(note) for note in dict.fromkeys((*delivery.notes, *_notes(stored)))),
@@ -249,6 +254,16 @@ def why(stored: StoredDelivery, plan: Plan, buyer_domains: Sequence[str]) -> tup
             return ()
         return ("Mail to anybody but Allegro's buyers is passed on at once and never read.",)
     told = [words.reason_words(plan.reason)]
+    failed = any(
+        job.state is JobState.FAILED
+        and job.code != "cancelled"
+        and not isinstance(job.action, Forward)
+        for job in stored.jobs
+    )
+    if failed:
+        told.append(COULD_NOT_BE_DONE)
+    if _steered_by(stored.history) in ("released", "forward_ordered", "dropped"):
+        told.insert(0, "A person decided so. Before that:")
     if plan.reason == delivery.problem:
         told = []
     elif plan.problem and plan.problem != delivery.problem:
@@ -358,6 +373,14 @@ def _acted(job: Job) -> bool:
     return job.state is JobState.DONE and not isinstance(job.action, Forward)
 
 
+def _failed(job: Job) -> bool:
+    return (
+        job.state is JobState.FAILED
+        and job.code != "cancelled"
+        and not isinstance(job.action, Forward)
+    )
+
+
 def _on_its_way(jobs: Sequence[Job]) -> str:
     waiting = [job for job in jobs if job.state in OPEN]
     if any(job.state is JobState.DEFERRED for job in waiting):
@@ -406,7 +429,7 @@ def _flat(data: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             continue
         if isinstance(value, Mapping):
             yield from (
-                (words.spoken(f"{key} {inner}"), _plain(one))
+                (words.spoken(inner), _plain(one))
                 for inner, one in value.items()
                 if one not in (None, "", [], {})
             )
@@ -427,4 +450,7 @@ def _plain(value: Any) -> str:
         return ", ".join(f"{key} {_plain(one)}" for key, one in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str) and value.endswith("+00:00"):
+        with contextlib.suppress(ValueError):
+            return f"{datetime.fromisoformat(value):%Y-%m-%d %H:%M:%S} UTC"
     return str(value)

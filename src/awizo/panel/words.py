@@ -56,7 +56,7 @@ REPEATS: Mapping[str, str] = {
 REASONS: Mapping[str, str] = {
     **REPEATS,
     **{
-        f"{kind}_converted": "What it says is put on the order at Allegro, which tells the buyer."
+        f"{kind}_converted": "What it says belongs on the order at Allegro, not in a mail."
         for kind in Kind
     },
     "default": "Nothing else was decided.",
