@@ -246,6 +246,19 @@ async def test_a_proxy_header_of_somebody_else_is_not_believed() -> None:
         assert listener.spool.mails[0].message.envelope.client.address == "127.0.0.1"
 
 
+@pytest.mark.parametrize("header", [as_proxied("198.51.100.7"), b"PROXY UNKNOWN\r\n"], ids=str)
+async def test_a_balancer_lends_its_clients_no_right_to_xclient(header: bytes) -> None:
+    async with a_listener(
+        proxy_protocol_from=["127.0.0.1"], xclient_from=["127.0.0.1"]
+    ) as listener:
+        client = await behind_balancer(listener, header)
+        assert (await client.reply()).startswith("220 ")
+
+        assert "XCLIENT" not in await client.ask("EHLO stranger")
+        assert (await client.ask("XCLIENT ADDR=127.0.0.1 LOGIN=shop"))[:3] == "500"
+        assert (await client.ask("MAIL FROM:<spam@example.com>")).startswith("550 5.7.1 ")
+
+
 async def test_tls_begins_right_behind_a_proxy_header(tmp_path: Path) -> None:
     store = {"url": f"sqlite:///{tmp_path}/awizo.db"}
     async with a_listener(

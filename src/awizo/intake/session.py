@@ -92,6 +92,8 @@ class SmtpSession(Conversation):
         self._mail: Transaction | None = None
         self._wrong_passwords = 0
         self._trusted = self._is_trusted()
+        # Of the client, not of a balancer in front of it: else all of its clients could say so.
+        self._may_xclient = client is not None and is_in(client, around.xclient_from)
 
     @property
     def is_stranger(self) -> bool:
@@ -126,7 +128,7 @@ class SmtpSession(Conversation):
             lines.append("STARTTLS")
         if self._intake.users and self._may_log_in_here():
             lines.append("AUTH PLAIN LOGIN")
-        if is_in(self._peer, self._around.xclient_from):
+        if self._may_xclient:
             lines.append("XCLIENT ADDR HELO LOGIN NAME PORT PROTO DESTADDR DESTPORT")
         lines += ["ENHANCEDSTATUSCODES", "HELP"]
         text = "\r\n".join(f"250-{line}" for line in lines[:-1])
@@ -404,7 +406,7 @@ class SmtpSession(Conversation):
     # -- XCLIENT ---------------------------------------------------------------------------------
 
     async def smtp_XCLIENT(self, arg: str) -> None:
-        if not is_in(self._peer, self._around.xclient_from):
+        if not self._may_xclient:
             self.say(replies.UNKNOWN_COMMAND)
             return
         if self._mail is not None:
