@@ -25,6 +25,7 @@ from awizo.emulator.world import Order
 from awizo.model import DeliveryState
 from awizo.settings import Allegro, Policy, Retry
 from awizo.spool.port import StoredDelivery
+from awizo.store.database import Transaction
 from support.house import SHOP, House, a_house, merged
 
 OFTEN_S = 0.05
@@ -128,10 +129,21 @@ class HurriedHouse:
         spool = self.house.app.stores.spool
         due = await spool.next_due(now=self.clock())
         await asyncio.sleep(OFTEN_S)
-        if due is not None and due == await spool.next_due(now=self.clock()):
+        if due is None or await self._under_way():
+            return
+        if due == await spool.next_due(now=self.clock()):
             wait = due - self.clock()
             if wait > timedelta(0):
                 self.clock.forward(seconds=wait.total_seconds())
+
+    async def _under_way(self) -> bool:
+        def unit(tx: Transaction) -> bool:
+            return any(
+                tx.row(f"SELECT 1 AS one FROM {table} WHERE lease IS NOT NULL LIMIT 1", {})
+                for table in ("deliveries", "jobs", "follow_ups")
+            )
+
+        return await self.house.app.stores.database.read(unit)
 
     async def alerts(self) -> dict[str, str]:
         """Standing alerts: cause and text."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -41,6 +41,7 @@ SENDER_S = 5.0
 SENDERS_KEPT = timedelta(hours=1)
 SENDERS_PAUSE = timedelta(minutes=5)  # after nobody could say
 DEMAND_PAUSE_S = 0.5  # syncs on demand are no closer together; those who wait share one
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 # What keeps an account from being kept, beyond passing trouble, and the alert of each.
 KEEPING_ALERTS = {
@@ -89,7 +90,8 @@ class AccountKeeper:
         self._sync_began_at: dict[str, datetime] = {}
         self._senders: dict[str, _Senders] = {}
         self._settings_looked_at: set[str] = set()
-        self._well: set[str] = set()  # accounts without a standing alert about their tokens
+        # Accounts without a standing alert about their tokens, by the login they use.
+        self._well_since: dict[str, datetime | None] = {}
 
     async def run(self) -> None:
         """Keep all accounts until cancelled."""
@@ -106,12 +108,12 @@ class AccountKeeper:
                         await self._keep_once(name)
                         wait_s = self._settings.allegro.sync_interval_s
                     else:
-                        self._well.discard(name)
+                        self._well_since.pop(name, None)
                 except ActionError as error:
                     log.info("sync_deferred", code=error.code, status=error.status)
                     wait_s = self._settings.allegro.sync_interval_s
                     if (cause := KEEPING_ALERTS.get(error.code)) is not None:
-                        self._well.discard(name)
+                        self._well_since.pop(name, None)
                         await self._alerts.raise_(cause, account=name)
                 except AwizoError as error:
                     log.warning("sync_failed", error=str(error))
@@ -121,10 +123,12 @@ class AccountKeeper:
 
     async def _keep_once(self, name: str) -> None:
         await self._clients.account(name).keep_fresh()
-        if name not in self._well:
+        record = await self._accounts.get(name)
+        since = None if record is None else record.connected_at
+        if self._well_since.get(name, NEVER) != since:  # a login, or trouble that has passed
             for cause in ("account_not_connected", "invalid_grant", "client_refused"):
                 await self._alerts.clear(cause, account=name)
-            self._well.add(name)
+            self._well_since[name] = since
         await self._look_at_senders_of_settings(name)
         state = await self._index.sync_state(name)
         sync = self._sync_of(name)
