@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import textwrap
@@ -264,15 +263,23 @@ async def test_helpers_know_none_of_our_secrets(
     assert b"AWIZO" not in environment
 
 
-async def test_a_document_of_100_kb_is_read_fast(inspector: Inspector) -> None:
+def cpu_seconds(pid: int) -> float:
+    """What a process has worked so far (proc(5): fields 14 and 15 behind the name)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def test_a_document_of_100_kb_costs_30_ms_of_work(inspector: Inspector) -> None:
+    """Work, not time: other work on the machine makes the same reading take longer."""
     await inspector.start()
+    (helper,) = inspector._pool._alive
     lines = ["Faktura VAT nr FV 1/2026", "NIP: 6793112850"] + ["Lampa 1 szt. 12,00 zł"] * 60
     mail = a_mail(("FV.pdf", a_pdf(lines, padding_bytes=100_000)))
-    times = []
-    for _ in range(21):
-        started = time.perf_counter()
-        await inspector.inspect(mail)
-        times.append(time.perf_counter() - started)
+    await inspector.inspect(mail)
+    ours, theirs = time.process_time(), cpu_seconds(helper.process.pid)
 
-    # The promise is 25 ms on an idle core; a machine that others use gets ten times that.
-    assert statistics.median(times) < 0.25
+    for _ in range(20):
+        await inspector.inspect(mail)
+
+    work = time.process_time() - ours + cpu_seconds(helper.process.pid) - theirs
+    assert work / 20 < 0.030
