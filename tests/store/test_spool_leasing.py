@@ -55,7 +55,8 @@ async def test_a_lease_that_ran_out_passes_to_the_next_and_the_first_is_told(des
     with pytest.raises(LeaseLost):
         await desk.spool.defer_delivery(first.delivery.id, first.lease, due_at=LATER)
     assert (await desk.show(first.delivery.id)).delivery.state is DeliveryState.RECEIVED
-    assert await desk.events(first.delivery.id) == ["received"]
+    assert await desk.events(first.delivery.id) == ["received", "judging_interrupted"]
+    assert (first.interruptions, second.interruptions) == (0, 1)
 
     await desk.plan(second, ending=STOPPED)
     assert (await desk.show(first.delivery.id)).delivery.state is DeliveryState.SETTLED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
@@ -11,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from awizo.errors import StoreError
 from awizo.model import Job
 from awizo.settings import Settings, Store
 from awizo.spool.port import LeasedDelivery
 from awizo.store import Stores, open_store
+from awizo.worker import loop
 from awizo.worker.loop import Worker
 from support.store_parts import BUYER, FORWARDED, NOON, SOMEBODY, STOPPED, Desk, accepted
 
@@ -34,6 +37,7 @@ class Bench:
         self.now = NOON
         self.begun: list[str] = []
         self.go_on = asyncio.Event()
+        self.one_clock = False  # the machine's clock is not set: time itself goes on
         self.worker = Worker(
             settings=Settings.model_validate({}),
             spool=stores.spool,
@@ -44,6 +48,7 @@ class Bench:
             follow_up=self.nothing,
             end_hold=self.nothing,
             now=lambda: self.now,
+            clock=lambda: self.now.timestamp() if self.one_clock else time.monotonic(),
         )
 
     async def judge(self, leased: LeasedDelivery) -> None:
@@ -103,6 +108,35 @@ async def test_work_under_way_is_not_begun_again_when_the_clock_is_set(
         await accepted(bench.stores.spool, 2, recipients=(SOMEBODY,), received_at=bench.now)
         await bench.until(3)
         assert len(bench.begun) == len(set(bench.begun)) == 3
+        bench.go_on.set()
+        await until_true(bench.all_settled)
+    assert len(bench.begun) == 3
+
+
+async def test_work_under_way_is_not_begun_again_after_the_store_was_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "SICK_STORE_S", 0.01)
+    bench.one_clock = True
+    await accepted(bench.stores.spool, 1, recipients=(BUYER, SOMEBODY))
+    spool = bench.stores.spool
+    due_kinds, away, asked = spool.due_kinds, True, asyncio.Event()
+
+    async def sick(**given: Any) -> Any:
+        if away:
+            asked.set()
+            raise StoreError("disk I/O error")
+        return await due_kinds(**given)
+
+    async with running(bench):
+        await bench.until(2)
+        monkeypatch.setattr(spool, "due_kinds", sick)
+        bench.worker._nudge.set()
+        await asked.wait()
+        bench.now += timedelta(minutes=10)
+        away = False
+        await accepted(spool, 2, recipients=(SOMEBODY,), received_at=bench.now)
+        await bench.until(3)
         bench.go_on.set()
         await until_true(bench.all_settled)
     assert len(bench.begun) == 3

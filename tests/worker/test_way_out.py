@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 import structlog
 
-from awizo.errors import StoreError
+from awizo.errors import SettingsError, StoreError
 from awizo.model import Disposition, HistoryEntry, Job
 from awizo.settings import Alerts as AlertSettings
 from awizo.settings import Settings, Smarthost, Store
@@ -260,6 +260,60 @@ async def test_a_mail_that_left_is_written_down_though_the_store_was_sick_for_a_
         assert await post.sends() == 0
         assert len(peer.mails) == 1
         assert {one.delivery.disposition for one in await post.desk.all()} == {Disposition.FORWARD}
+
+
+async def test_a_mail_that_left_is_not_sent_again_however_long_the_store_was_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "REPORT_AGAIN_S", 0)
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A,))
+        finish, away = post.stores.spool.finish, 200
+
+        async def sick(job: Job, *, entry: HistoryEntry, **report: Any) -> None:
+            nonlocal away
+            if away > 0:
+                away -= 1
+                post.clock.tick(10)  # half an hour in all, many times as long as a lease
+                raise StoreError("disk I/O error")
+            await finish(job, entry=entry, **report)
+
+        monkeypatch.setattr(post.stores.spool, "finish", sick)
+        await post.sends()
+
+        assert await post.sends() == 0
+        assert len(peer.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (SettingsError("smarthost default: tls_ca_file /x: no such file"), "tls_ca_file"),
+        (RuntimeError("canary-4711"), "RuntimeError"),
+    ],
+    ids=["settings", "ours"],
+)
+async def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_and_told(
+    fault: Exception, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        (delivery_id,) = await accepted(post.stores.spool, recipients=(A,))
+        with monkeypatch.context() as patched, structlog.testing.capture_logs() as logs:
+
+            async def faulty(*_: Any) -> None:
+                raise fault
+
+            patched.setattr(Smarthosts, "send", faulty)
+            await post.sends()
+
+        (job,) = (await post.desk.show(delivery_id)).jobs
+        assert (job.state, job.code, job.attempts) == ("deferred", "action_failed", 1)
+        assert words in (job.reply or "")
+        assert await post.causes() == ["action_failed"]
+        assert "canary" not in repr(logs)
+        post.clock.tick(90)
+        await post.sends()
+        assert len(peer.mails) == 1
 
 
 async def test_one_lost_lease_does_not_lose_the_reports_of_the_others(tmp_path: Path) -> None:

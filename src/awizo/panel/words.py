@@ -100,6 +100,7 @@ EVENTS: Mapping[str, str] = {
     "received": "Received from the shop",
     "judged": "Judged",
     "planned": "Plan made",
+    "judging_interrupted": "Judging was cut off",
     "order_awaited": "Waiting for its order",
     "job_queued": "Queued",
     "job_done": "Done",

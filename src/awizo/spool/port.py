@@ -72,10 +72,13 @@ ALL_WORK: tuple[WorkKind, ...] = get_args(WorkKind)
 
 @dataclass(frozen=True, slots=True)
 class LeasedDelivery:
+    """``interruptions``: how often judging it ended without a word, as when the process died."""
+
     delivery: Delivery
     lease: str
     to_buyer: bool
     policy: str | None
+    interruptions: int = 0
 
 
 @dataclass(frozen=True, slots=True)

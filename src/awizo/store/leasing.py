@@ -15,9 +15,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from awizo.errors import LeaseLost
+from awizo.model import HistoryEntry
 from awizo.spool.port import LeasedDelivery, WorkKind
-from awizo.store.database import Row, Transaction, among
-from awizo.store.rows import DELIVERY_COLUMNS, Messages
+from awizo.store.database import Params, Row, Transaction, among, moment
+from awizo.store.rows import DELIVERY_COLUMNS, Messages, add_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ BY_NAME: dict[WorkKind, Kind] = {
     "calls": CALLS,
     "follow_ups": FOLLOW_UPS,
 }
+INTERRUPTED = "judging_interrupted"
 MOST_LANES = 100_000  # more than any installation has routes times accounts
 TABLES = (DELIVERIES, FORWARDS, FOLLOW_UPS)  # one kind for each table
 
@@ -152,7 +154,11 @@ def leased_deliveries(tx: Transaction, ids: Sequence[str]) -> list[LeasedDeliver
     found = {
         row["id"]: row
         for row in tx.rows(
-            f"SELECT {DELIVERY_COLUMNS}, d.lease FROM deliveries d WHERE d.id IN {some}", params
+            f"""SELECT {DELIVERY_COLUMNS}, d.lease,
+                (SELECT count(*) FROM history h WHERE h.delivery_id = d.id AND h.event = :event)
+                    AS interruptions
+            FROM deliveries d WHERE d.id IN {some}""",
+            {"event": INTERRUPTED, **params},
         )
     }
     messages = Messages(tx, (row["message_id"] for row in found.values()))
@@ -162,6 +168,7 @@ def leased_deliveries(tx: Transaction, ids: Sequence[str]) -> list[LeasedDeliver
             lease=row["lease"],
             to_buyer=bool(row["to_buyer"]),
             policy=messages.row(row["message_id"])["policy"],
+            interruptions=row["interruptions"],
         )
         for row in (found[delivery_id] for delivery_id in ids)
     ]
@@ -212,9 +219,19 @@ def lease(
     ids, last = pick(tx, kind, now=now, after=after, limit=limit)
     if ids and with_siblings:
         ids += due_siblings(tx, ids, now=now)
+    if ids and kind is DELIVERIES:
+        some, params = among("id", ids)
+        _note_interrupted(tx, f"lease IS NOT NULL AND id IN {some}", params, now=now)
     if ids:
         take(tx, kind, ids, token=token, owner=owner, until=until)
     return ids, last
+
+
+def _note_interrupted(tx: Transaction, condition: str, params: Params, *, now: int) -> None:
+    """Write down whose judging ended without a word: a mail may have killed its process."""
+    rows = tx.rows(f"SELECT id, route, account FROM deliveries WHERE {condition}", params)
+    for row in rows:
+        add_history(tx, row, [HistoryEntry(moment(now), INTERRUPTED)])
 
 
 def renew(tx: Transaction, leases: Sequence[str], *, until: int) -> None:
@@ -231,16 +248,18 @@ def renew(tx: Transaction, leases: Sequence[str], *, until: int) -> None:
         )
 
 
-def take_back(tx: Transaction, *, owner_prefix: str | None) -> int:
+def take_back(tx: Transaction, *, owner_prefix: str | None, now: int) -> int:
     """End every lease of these owners; what they had is due when it was due before."""
     mine = "substr(lease_owner, 1, length(:prefix)) = :prefix" if owner_prefix else "1 = 1"
+    whose: Params = {"prefix": owner_prefix} if owner_prefix else {}
+    _note_interrupted(tx, f"lease IS NOT NULL AND {mine}", whose, now=now)
     count = 0
     for kind in TABLES:
         count += tx.execute(
             f"""UPDATE {kind.table} SET lease = NULL, lease_owner = NULL, lease_until = NULL,
                 ready_at = CASE WHEN ready_at IS NULL THEN NULL ELSE due_at END
             WHERE lease IS NOT NULL AND {mine}""",
-            {"prefix": owner_prefix} if owner_prefix else {},
+            whose,
         )
     if count:
         tx.work_added()

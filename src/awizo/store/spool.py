@@ -151,8 +151,9 @@ class DatabaseSpool:
         await self._database.write(lambda tx: leasing.renew(tx, leases, until=until))
 
     async def take_back_leases(self, *, owner_prefix: str | None = None) -> int:
+        now = micros(self._now())
         return await self._database.write(
-            lambda tx: leasing.take_back(tx, owner_prefix=owner_prefix)
+            lambda tx: leasing.take_back(tx, owner_prefix=owner_prefix, now=now)
         )
 
     async def store_plan(

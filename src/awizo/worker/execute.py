@@ -28,6 +28,7 @@ from awizo.errors import (
     LeaseLost,
     NotFound,
     PermanentFailure,
+    SettingsError,
     StoreError,
 )
 from awizo.model import Delivery, DeliveryState, Disposition, Job, action_name
@@ -37,6 +38,7 @@ from awizo.smarthost import RecipientResult, Smarthosts
 from awizo.smarthost.bounce import build_bounce, may_bounce
 from awizo.spool.port import Decide, Ending, FollowUp, Spool
 from awizo.telemetry import metrics
+from awizo.telemetry.logging import places
 from awizo.triage.addresses import is_buyer
 from awizo.triage.parse import parse
 from awizo.worker.alerts import Alerts
@@ -127,8 +129,7 @@ class Execution:
                 except (LeaseLost, asyncio.CancelledError):
                     raise
                 except Exception as error:
-                    log.exception("action_crashed", action=action_name(job.action))
-                    crash = Deferral("action_failed", type(error).__name__)
+                    crash = _crashed(error, action_name(job.action))
                     await self._not_done(job, crash, policy, account.calls)
                     return
                 await self._done(job, done, policy, account.calls)
@@ -332,17 +333,13 @@ class Execution:
                 self._smarthosts,
             )
         except NotFound:
-            missing = PermanentFailure("content_missing")
-            results = {
-                job.id: RecipientResult(
-                    recipient=deliveries[job.id].recipient,
-                    ok=False,
-                    error=missing,
-                    reply="",
-                    host="",
-                )
-                for job in ready
-            }
+            results = _all_failed(ready, deliveries, PermanentFailure("content_missing"))
+        except StoreError:
+            raise  # nothing was sent; the leases run out, and it is tried again
+        except Exception as error:  # settings that cannot be used, or a fault of ours
+            crash = _crashed(error, "forward")
+            await self._alerts.raise_(crash.code, account=None, detail=crash.reply)
+            results = _all_failed(ready, deliveries, crash)
         # Those that have left first: until that is written down, they would be sent again.
         for job in sorted(ready, key=lambda job: not results[job.id].ok):
             with structlog.contextvars.bound_contextvars(
@@ -353,10 +350,9 @@ class Execution:
     async def _report(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
         """Write down what became of one recipient, whatever becomes of the others.
 
-        A mail that has left is reported again and again while the store is sick, for as long
-        as the lease may last: a report that is lost doubles the mail.
+        A mail that has left is reported again and again while the store is sick, until it is
+        written down or somebody else has the lease: a report that is lost doubles the mail.
         """
-        give_up_at = self._now() + timedelta(seconds=self._settings.retry.lease_s)
         while True:
             try:
                 if result.ok:
@@ -368,11 +364,11 @@ class Execution:
             except NotFound:
                 log.warning("delivery_gone", work="forward")
             except StoreError as error:
-                if result.ok and self._now() < give_up_at:
+                if result.ok:
                     log.warning("report_repeated", error=str(error))
                     await asyncio.sleep(REPORT_AGAIN_S)
                     continue
-                log.error("report_lost", sent=result.ok, error=str(error))
+                log.error("report_lost", error=str(error))
             return
 
     async def _sent(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
@@ -476,6 +472,25 @@ class Execution:
             accounts=delivery.accounts,
         )
         log.warning("bounce_queued", code=result.error.code if result.error else "")
+
+
+def _crashed(error: Exception, action: str) -> Deferral:
+    """A fault of ours is tried again, and given up like any other. Its words stay out of the
+    log, for they may be the mail's."""
+    log.error("action_crashed", action=action, error=type(error).__name__, places=places(error))
+    words = str(error) if isinstance(error, SettingsError) else type(error).__name__
+    return Deferral("action_failed", words)
+
+
+def _all_failed(
+    jobs: Sequence[Job], deliveries: Mapping[str, Delivery], error: ActionError
+) -> dict[str, RecipientResult]:
+    return {
+        job.id: RecipientResult(
+            recipient=deliveries[job.id].recipient, ok=False, error=error, reply="", host=""
+        )
+        for job in jobs
+    }
 
 
 def policy_of(settings: Settings, delivery: Delivery) -> Policy:

@@ -5,8 +5,8 @@ Out: every leased piece of work handled; leases renewed while it goes on.
 
 Four lanes, so that none waits behind another: judging, the way out, calls to Allegro,
 follow-ups. A lane leases no more than it can start at once. One look tells which lanes have
-work; a lane that is full is not looked at. While much goes on, a moment's pause lets several
-pieces end, and one lease take their successors.
+work; a lane that is full is not looked at. Rounds do not follow each other at once: while much
+goes on, several pieces end meanwhile, and one lease takes their successors.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from awizo.errors import StoreError
 from awizo.model import Job
 from awizo.settings import Settings
 from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery, WorkKind
+from awizo.telemetry.logging import places
 
 log = structlog.get_logger()
 
@@ -31,8 +32,8 @@ IDLE_S = 5.0  # longest sleep: another process may have changed the spool
 LISTENING_S = 60.0
 SICK_STORE_S = 2.0  # pause before asking a store again that just failed
 
-NOT_TO_BE_HAD_S = 0.02  # until due work is looked at again that a round did not get
-BREATH_S = 0.003  # between two rounds of leasing while a lane has hardly a hand free
+NOT_TO_BE_HAD_S = 0.05  # until due work is looked at again that a round did not get
+BREATH_S = 0.003  # from the beginning of one round of leasing to that of the next
 
 JUDGING = 4
 FORWARDING = 16
@@ -51,10 +52,6 @@ class _Lane:
     @property
     def free(self) -> int:
         return self.limit - len(self.running)
-
-    @property
-    def nearly_full(self) -> bool:
-        return 4 * self.free < self.limit
 
 
 class Worker:
@@ -85,6 +82,7 @@ class Worker:
         self._now = now
         self._clock = clock
         self._seen: tuple[datetime, float] | None = None
+        self._unsure = False  # the store was sick: leases could not be renewed
         self._lease_s = settings.retry.lease_s
         self._judging = _Lane(JUDGING)
         self._forwarding = _Lane(FORWARDING)
@@ -106,13 +104,18 @@ class Worker:
             ]
             try:
                 while not self._stopping:
+                    round_began = asyncio.get_running_loop().time()
                     try:
                         began = await self._begin_what_is_due()
                         if not began:
                             await self._sleep()
                     except StoreError as error:
                         log.warning("store_not_well", error=str(error))
+                        self._unsure = True
                         await asyncio.sleep(SICK_STORE_S)
+                    # After a rest this costs nothing; under load it makes rounds larger.
+                    took_s = asyncio.get_running_loop().time() - round_began
+                    await asyncio.sleep(max(0.0, BREATH_S - took_s))
             finally:
                 for helper in helpers:
                     helper.cancel()
@@ -134,9 +137,11 @@ class Worker:
     async def _begin_what_is_due(self) -> int:
         now = self._now()
         ticks = self._clock()
-        if self._seen is not None and self._jumped(self._seen, (now, ticks)):
-            # Our own leases look as if they were over; they must not be handed out again.
+        jumped = self._seen is not None and self._jumped(self._seen, (now, ticks))
+        if jumped or self._unsure:
+            # Our own leases may look as if they were over; they must not be handed out again.
             await self._renew_running(now)
+            self._unsure = False
         self._seen = (now, ticks)
         kinds = self._kinds_with_hands_free()
         due: set[WorkKind] = set()
@@ -196,19 +201,21 @@ class Worker:
             lane.leases.pop(task, None)
             self._nudge.set()
             if not done.cancelled() and (error := done.exception()) is not None:
-                log.error("work_crashed", error=repr(error))
+                log.error("work_crashed", error=type(error).__name__, places=places(error))
 
         task.add_done_callback(ended)
 
     async def _sleep(self) -> None:
         """Until work is announced, one of ours ends, or something falls due."""
         now = self._now()
-        due = await self._spool.next_due(now=now)
-        wait_s = IDLE_S if due is None else min(IDLE_S, max(0.0, (due - now).total_seconds()))
-        if due is not None and due <= now and all(lane.free > 0 for lane in self._lanes):
-            wait_s = 0.05  # due but not to be had: another owner, or waiting for a sibling
+        kinds = self._kinds_with_hands_free()
+        due = await self._spool.next_due(now=now, kinds=kinds) if kinds else None
+        wait_s = IDLE_S
+        if due is not None:
+            # Due but not to be had: another owner, or waiting for a sibling.
+            wait_s = min(IDLE_S, max(NOT_TO_BE_HAD_S, (due - now).total_seconds()))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(wait_s, 0.01)):
+            async with asyncio.timeout(wait_s):
                 await self._nudge.wait()
         self._nudge.clear()  # before work is looked for: what is announced from now on wakes again
 
@@ -235,6 +242,7 @@ class Worker:
             try:
                 await self._renew_running(self._now())
             except StoreError as error:
+                self._unsure = True
                 log.warning("leases_not_renewed", error=str(error))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 
 from awizo.documents import Inspector
-from awizo.errors import ActionError, LeaseLost, NotFound
+from awizo.errors import ActionError, LeaseLost, NotFound, StoreError
 from awizo.model import (
     AddShipment,
     Candidates,
@@ -41,6 +41,7 @@ from awizo.orders.port import OrderIndex
 from awizo.settings import Policy, Settings
 from awizo.spool.port import Judgement, LeasedDelivery, Spool
 from awizo.telemetry import metrics
+from awizo.telemetry.logging import places
 from awizo.triage.addresses import is_buyer
 from awizo.triage.judge import Book, Judged, judge
 from awizo.triage.match import match
@@ -53,6 +54,9 @@ log = structlog.get_logger()
 
 # Waits between looks for an order that is not known yet; seconds. FACTS 4.4: seconds to minutes.
 ORDER_STEPS_S = (2, 3, 5, 10, 15, 30, 60)
+
+# A mail whose judging has so often ended with the process is no longer looked into.
+MAX_INTERRUPTIONS = 5
 
 FROM_MAIL_KINDS = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE, Kind.OTHER})
 
@@ -112,14 +116,21 @@ class Triage:
             delivery_id=delivery.id, message_id=delivery.message.id
         ):
             try:
-                await self._judge(leased)
+                if leased.interruptions < MAX_INTERRUPTIONS:
+                    await self._judge(leased)
+                else:
+                    log.error("triage_failed", interruptions=leased.interruptions)
+                    await self._forward_unjudged(leased, "triage_failed")
             except LeaseLost:
                 log.warning("lease_lost", work="triage")
             except NotFound:
                 log.error("content_missing")
                 await self._forward_unjudged(leased, "content_missing")
-            except Exception:
-                log.exception("triage_failed")
+            except StoreError as error:
+                # The store's trouble, not the mail's: the lease runs out, and it is judged again.
+                log.warning("store_not_well", error=str(error))
+            except Exception as error:
+                log.error("triage_failed", error=type(error).__name__, places=places(error))
                 await self._forward_unjudged(leased, "triage_failed")
             finally:
                 metrics.JUDGING_SECONDS.observe(time.perf_counter() - started)
