@@ -30,7 +30,7 @@ from support.store_parts import (
 
 
 def listed(html: str) -> list[str]:
-    return re.findall(r'<a class="mail [^"]*" href="/deliveries/([^"]+)"', html)
+    return re.findall(r'<a id="mail-[^"]+" class="mail [^"]*" href="/deliveries/([^"]+)"', html)
 
 
 async def a_mixed_spool(desk: Desk) -> dict[str, str]:
@@ -104,6 +104,25 @@ class TestList:
         assert path == ""
         assert seen == sorted(await desk.ids(), reverse=True)
         assert len(seen) == 8
+
+    async def test_a_page_that_refreshes_itself_is_sent_anew_only_when_it_has_changed(
+        self, browser: Browser, desk: Desk
+    ) -> None:
+        """Else whoever is reading or choosing would be disturbed all the time."""
+        delivery_id = await judged(desk, 1, RATING, ending=STOPPED)
+        for path in ("/deliveries?state=stopped", "/"):
+            html = (await browser.get(path)).text
+            (again,) = re.findall(r'id="live" hx-get="([^"]+)"', html)
+            again = again.replace("&amp;", "&")
+            same = await browser.get(again, **{"hx-request": "true"})
+            assert (same.status_code, same.content) == (204, b"")
+
+            await judged(desk, 2 + len(path), RATING, ending=STOPPED)
+            browser.clock.pass_(timedelta(minutes=2))  # past what is remembered of the figures
+            assert (await browser.get(again, **{"hx-request": "true"})).status_code == 200
+            assert (await browser.get(again)).status_code == 200
+        settled = (await browser.get(f"/deliveries/{delivery_id}")).text
+        assert 'id="live">' in settled  # it moves no more
 
     async def test_an_empty_house_says_what_to_do(self, browser: Browser) -> None:
         assert "Point your shop's outgoing mail at Awizo." in await browser.text("/deliveries")

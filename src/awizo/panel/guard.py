@@ -11,6 +11,7 @@ content and stay open.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ WITHOUT_LOGIN = frozenset({"/login"})
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 FORM_MAX_BYTES = 16_384
 FORM_MAX_FIELDS = 20
+FORM_WITHIN_S = 15.0
 PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "forwarded", "via")
 
 POLICY = (
@@ -135,7 +137,11 @@ class Guard:
                     "Nothing was changed",
                     "The wish did not come from a page of this panel.",
                 )
-            form = await _form(request)
+            try:
+                async with asyncio.timeout(FORM_WITHIN_S):
+                    form = await _form(request)
+            except TimeoutError:
+                return await self._complain(408, "Nothing was changed", "The form came too slowly.")
             if form is None:
                 return await self._complain(413, "Nothing was changed", "The form is too large.")
             visit.form = form

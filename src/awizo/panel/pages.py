@@ -10,6 +10,7 @@ the panel's own, so that neither the mail loop nor its threads wait for a page.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,7 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+SEEN = "digest-of-this-page"  # where a page's own digest is put in
 PAGE_ROWS = 50
 HISTORY_LINES = 300
 SEARCH_MAX_CHARS = 200
@@ -144,7 +146,7 @@ class Pages:
             standings=[(slug, label) for slug, (label, *_) in STANDINGS.items()],
             kinds=[(one.value, label) for one, label in words.KINDS.items()],
             accounts=self._settings.account_names,
-            here_again=f"/deliveries?{urlencode(narrowed | ({'after': after} if after else {}))}",
+            here_again=urlencode(narrowed | ({"after": after} if after else {}) | {"seen": SEEN}),
             newest=f"/deliveries?{urlencode(narrowed)}" if after else "",
             older=f"/deliveries?{urlencode(narrowed | {'after': older})}" if older else "",
         )
@@ -358,8 +360,13 @@ class Pages:
             token=self._sessions.token(session_id),
             may_log_out=self._password is not None and visit.logged_in,
             mode=self._settings.mode,
+            seen=SEEN,
             **values,
         )
+        seen = hashlib.sha256(html.encode()).hexdigest()[:16]
+        if "hx-request" in request.headers and request.query_params.get("seen") == seen:
+            return Response(status_code=204)  # a page that refreshes itself stays as it is
+        html = html.replace(SEEN, seen)
         answer = HTMLResponse(html, status)
         if not visit.session_id:
             _set_cookie(answer, visit, session_id)

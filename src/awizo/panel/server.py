@@ -19,6 +19,7 @@ import uvicorn
 from awizo.errors import SettingsError
 from awizo.operations import Operations
 from awizo.panel.app import create_panel
+from awizo.panel.connections import BoundedHttp
 from awizo.settings import Settings, is_loopback
 from awizo.store import Stores
 from awizo.telemetry.health import Health
@@ -75,6 +76,7 @@ class PanelServer:
             access_log=False,
             lifespan="off",
             server_header=False,
+            http=BoundedHttp,
             ws="none",
         )
         self._server = uvicorn.Server(config)
