@@ -37,22 +37,23 @@ def test_the_kind_is_known_from_the_words(bank: str, appended: int) -> None:
     assert len(wrong) <= (1 - RIGHT_AT_LEAST) * len(outcomes) + 1, wrong
 
 
-@pytest.mark.parametrize("phrase", [p for bank in BANKS for p in phrases(bank)], ids=str)
-def test_a_verdict_that_is_sure_is_right(phrase: Phrase) -> None:
-    outcome = read(phrase)
+@pytest.mark.parametrize("bank", BANKS)
+def test_a_verdict_that_is_sure_is_right(bank: str) -> None:
+    outcomes = [(phrase, read(phrase)) for phrase in phrases(bank)]
 
-    assert not outcome.sure or outcome.kind == phrase.kind
+    assert [f"{p}: judged {o.kind}" for p, o in outcomes if o.sure and o.kind != p.kind] == []
 
 
-@pytest.mark.parametrize(
-    "phrase", [p for bank in BANKS for p in phrases(bank) if p.kind in NEVER_STOPPED], ids=str
-)
-def test_what_a_person_or_no_order_says_is_never_stopped_nor_acted_on(phrase: Phrase) -> None:
-    for appended in (0, 2):
-        outcome = read(phrase, appended)
+@pytest.mark.parametrize("bank", BANKS)
+def test_what_a_person_or_no_order_says_is_never_stopped_nor_acted_on(bank: str) -> None:
+    outcomes = [
+        (phrase, read(phrase, appended))
+        for phrase in phrases(bank)
+        if phrase.kind in NEVER_STOPPED
+        for appended in (0, 2)
+    ]
 
-        assert outcome.ends == "forward"
-        assert outcome.plan.actions == ()
+    assert [str(p) for p, o in outcomes if o.ends != "forward" or o.plan.actions] == []
 
 
 @pytest.mark.parametrize("line", [*boilerplate("pl"), *boilerplate("en")])
