@@ -32,6 +32,9 @@ log = structlog.get_logger()
 # Others may use the worker's hands while a slow host has all its connections busy.
 WAIT_FOR_CONNECTION_S = 60.0
 COME_BACK = timedelta(seconds=10)
+# But not of a host that keeps all of them and moves none: its mails would take every hand.
+STALLED_S = 15.0
+STALLED_COME_BACK = timedelta(seconds=30)
 
 
 class HostTrouble(Deferral):
@@ -68,6 +71,7 @@ class Host:
         self._breaker = Breaker()
         self._why = ("smarthost_unreachable", "")
         self._slots = asyncio.Semaphore(smarthost.max_connections)
+        self._moved_at = 0.0  # when a connection was last taken or given back; the loop's clock
         self._idle: list[tuple[Connection, asyncio.TimerHandle]] = []
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -166,17 +170,29 @@ class Host:
 
     @asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(WAIT_FOR_CONNECTION_S):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Queued(
-                "smarthost_queue", "all connections are in use", not_before=COME_BACK
-            ) from None
+        await self._acquire()
         try:
             yield
         finally:
             self._slots.release()
+            self._moved_at = asyncio.get_running_loop().time()
+
+    async def _acquire(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if not self._slots.locked():
+            self._moved_at = clock()
+        give_up_at = clock() + WAIT_FOR_CONNECTION_S
+        while True:
+            stalled_at = self._moved_at + STALLED_S
+            try:
+                async with asyncio.timeout_at(min(give_up_at, stalled_at)):
+                    await self._slots.acquire()
+                    return
+            except TimeoutError:
+                if clock() >= give_up_at:
+                    raise _queued(COME_BACK) from None
+                if clock() >= self._moved_at + STALLED_S:
+                    raise _queued(STALLED_COME_BACK) from None
 
     def _take_idle(self) -> Connection | None:
         while self._idle:
@@ -228,3 +244,7 @@ class Host:
             in_a_row=self._breaker.failures,
             left_alone=left_alone,
         )
+
+
+def _queued(come_back: timedelta) -> Queued:
+    return Queued("smarthost_queue", "all connections are in use", not_before=come_back)
