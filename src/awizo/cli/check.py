@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import stat
+import tomllib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from pydantic import BaseModel, SecretStr
 from rich.text import Text
 
 from awizo.allegro.client import AllegroAccount, AllegroClients
@@ -20,6 +24,7 @@ from awizo.smarthost import Smarthosts
 from awizo.store import Stores, open_store
 
 SENDERS_LOOKED_AT = 500  # newest deliveries
+WARNING = "warning: "  # begins the words of what is well, but should be another way
 
 
 def command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
@@ -32,7 +37,9 @@ def command(config: ConfigOption = None, as_json: JsonOption = False) -> None:
             if as_json:
                 print_json({"check": name, "ok": ok, "words": words})
             else:
-                mark = Text("ok  ", "green") if ok else Text("FAIL", "red")
+                warns = ok and words.startswith(WARNING)
+                mark = Text("warn", "yellow") if warns else Text("ok  ", "green")
+                mark = mark if ok else Text("FAIL", "red")
                 out.print(Text.assemble(mark, f" {name:<22} ", words), soft_wrap=True)
         return 1 if failed else 0
 
@@ -50,6 +57,8 @@ async def checks(config: Path | None) -> AsyncIterator[Line]:
         yield "settings", False, str(error).replace("\n", "; ")
         return
     yield "settings", True, str(settings.config_file or "defaults and environment")
+    if words := told_to_others(settings):
+        yield "settings file", True, f"{WARNING}{words}"
 
     async def rules() -> str:
         book = load_book(settings)
@@ -86,6 +95,48 @@ async def checks(config: Path | None) -> AsyncIterator[Line]:
             yield "alert", alert["last_at"] < fresh_since, words
     finally:
         await stores.close()
+
+
+def told_to_others(settings: Settings) -> str | None:
+    """What to do where other users of this machine can read secrets in the config file."""
+    path = settings.config_file
+    if path is None:
+        return None
+    try:
+        readable = stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH
+        written = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    keys = [key for key in secret_keys(settings) if _stands_in(written, key)]
+    if not readable or not keys:
+        return None
+    names = ", ".join(".".join(key) for key in keys)
+    return f"others on this machine can read {names}; run: chmod 640 {path}"
+
+
+def secret_keys(section: BaseModel, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Paths of all settings that hold a secret."""
+    for name, value in section:
+        path = (*above, name)
+        if isinstance(value, SecretStr) and value.get_secret_value():
+            yield path
+        elif isinstance(value, BaseModel):
+            yield from secret_keys(value, path)
+        elif isinstance(value, dict):
+            for key, one in value.items():
+                if isinstance(one, BaseModel):
+                    yield from secret_keys(one, (*path, key))
+        elif path == ("store", "url") and urlsplit(value).password:
+            yield path
+
+
+def _stands_in(written: Mapping[str, object], key: tuple[str, ...]) -> bool:
+    value: object = written
+    for name in key:
+        if not isinstance(value, Mapping) or name not in value:
+            return False
+        value = value[name]
+    return True
 
 
 async def _asked(name: str, check: Callable[[], Awaitable[str]]) -> Line:
