@@ -373,3 +373,15 @@ def test_a_rule_of_a_sender_holds_for_that_sender_only() -> None:
 )
 def test_the_status_that_the_mail_implies(text: str, status: FulfillmentStatus | None) -> None:
     assert verdict_on(a_message(text)).fulfillment_status is status
+
+
+def test_a_mail_by_hand_after_the_buyer_asked_is_an_answer_even_with_an_invoice() -> None:
+    asked = ConversationEvidence(NOW - timedelta(hours=3), about_this_order=True)
+    by_hand = a_message("W załączniku przesyłam fakturę.", **{"User-Agent": "Roundcube Webmail"})
+    by_a_shop = a_message("W załączniku przesyłamy fakturę.", **{"X-Mailer": "PHPMailer 6.9.1"})
+
+    answer = verdict_on(by_hand, an_invoice(), conversation=asked)
+    template = verdict_on(by_a_shop, an_invoice(), conversation=asked)
+
+    assert answer.kind is Kind.CONVERSATION_REPLY
+    assert template.kind is Kind.INVOICE

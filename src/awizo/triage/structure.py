@@ -82,6 +82,17 @@ _MUTE_HEADERS = frozenset(
 _PROGRAM_ID = re.compile(
     r"openerp-\d|-odoo-|dolibarr-|@swift\.generated|^<?(?:order|invoice|shipment)-\d"
 )
+# Programs that people write with, as they name themselves in X-Mailer or User-Agent.
+_MAIL_PROGRAM = re.compile(
+    r"thunderbird|outlook|windows (?:live )?mail|the bat|em ?client|postbox|evolution|kmail|claws"
+    r"|mutt|apple mail|(?:iphone|ipad) mail|roundcube|rainloop|snappymail|squirrelmail|horde|zimbra"
+    r"|sogo|open-xchange|k-9|fairemail|bluemail|aquamail|spark|mailspring|protonmail|yahoo|poczta wp"
+    r"|onet|interia|seznam",
+    re.IGNORECASE,
+)
+_WEBMAIL_ID = re.compile(
+    r"@(?:mail\.gmail\.com|mail\.yahoo\.com|protonmail\.com)>?$", re.IGNORECASE
+)
 _ALLEGRO_ID = re.compile(r"@(?:[\w-]+\.)*(?:allegro|allegromail|allegrogroup)\.\w{2,3}>?$")
 _AUTO_ANSWER_SUBJECT = re.compile(
     r"^(?:auto(?:matic)?[- :]?(?:reply|response)|automatyczna odpowiedz|autoodpowiedz|out of office"
@@ -287,7 +298,11 @@ def shape_of(
 def _of_conversation(
     message: ParsedMessage, conversation: ConversationEvidence, automatic: bool
 ) -> list[Evidence]:
-    """A buyer who wrote shortly before makes an answer likelier; a template stays a template."""
+    """A buyer who wrote shortly before makes an answer likelier; a template stays a template.
+
+    What a person wrote with a mail program about an order that its buyer has just asked about is
+    an answer, even with the invoice that was asked for (FACTS 5.2: headers or the Message Center).
+    """
     wrote_at = conversation.buyer_wrote_at
     if message.date is not None:
         age = message.date - wrote_at
@@ -296,10 +311,21 @@ def _of_conversation(
     weight = 3.0 if conversation.about_this_order else 2.0
     if automatic:
         weight = 0.5
+    elif conversation.about_this_order and _by_hand(message):
+        weight = 18.0
     return [
         Evidence("structure.buyer-wrote", "message_center", wrote_at.isoformat(), weight,
                  Kind.CONVERSATION_REPLY)
     ]  # fmt: skip
+
+
+def _by_hand(message: ParsedMessage) -> bool:
+    """Whether the mail names a program that people write with."""
+    named = message.header("x-mailer") or message.header("user-agent") or ""
+    return (
+        _MAIL_PROGRAM.search(named) is not None
+        or _WEBMAIL_ID.search(message.message_id or "") is not None
+    )
 
 
 def _automatic_mark(message: ParsedMessage) -> str | None:
