@@ -17,7 +17,7 @@ import re2
 # RE2 knows ``\w`` and ``\b`` for ASCII only; rules see Cyrillic as well.
 WORD = "0-9a-z_а-яёєіїґ"
 # One pattern keeps the states of its automaton up to this limit and starts anew beyond it.
-PATTERN_MEMORY_BYTES = 16 << 20
+PATTERN_MEMORY_BYTES = 4 << 20
 
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
