@@ -86,8 +86,8 @@ _PROGRAM_ID = re.compile(
 _MAIL_PROGRAM = re.compile(
     r"thunderbird|outlook|windows (?:live )?mail|the bat|em ?client|postbox|evolution|kmail|claws"
     r"|mutt|apple mail|(?:iphone|ipad) mail|roundcube|rainloop|snappymail|squirrelmail|horde|zimbra"
-    r"|sogo|open-xchange|k-9|fairemail|bluemail|aquamail|spark|mailspring|protonmail|yahoo|poczta wp"
-    r"|onet|interia|seznam",
+    r"|sogo|open-xchange|k-9|fairemail|bluemail|aquamail|spark|mailspring|protonmail|yahoo"
+    r"|poczta wp|onet|interia|seznam",
     re.IGNORECASE,
 )
 _WEBMAIL_ID = re.compile(
