@@ -113,7 +113,9 @@ async def hand_in(client: RawClient, content: bytes, number: int) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
 @pytest.mark.parametrize("processes", [1, 2])
-@pytest.mark.parametrize(("content", "large"), [(SMALL, False), (LARGE, True)])
+@pytest.mark.parametrize(
+    ("content", "large"), [(SMALL, False), (LARGE, True)], ids=["small", "large"]
+)
 async def test_250_is_said_only_after_the_log_and_the_content_are_synced(
     tmp_path: Path, processes: int, content: bytes, large: bool
 ) -> None:

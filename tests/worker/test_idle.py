@@ -26,9 +26,9 @@ class Counted:
         self._inner = inner
         self.asked = 0
 
-    async def next_due(self, *, now: datetime) -> datetime | None:
+    async def next_due(self, **question: Any) -> datetime | None:
         self.asked += 1
-        return await self._inner.next_due(now=now)
+        return await self._inner.next_due(**question)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

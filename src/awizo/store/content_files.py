@@ -42,12 +42,13 @@ class ContentFiles:
         """Spread over folders by the end of the id, which is random."""
         return self.folder / name[-2:] / name
 
-    async def put(self, name: str, body: BinaryIO) -> int:
+    async def put(self, name: str, body: BinaryIO, *, replace: bool = True) -> int | None:
         """Write all of *body* durably under *name*; returns its size in bytes.
 
-        Safe to repeat: what an earlier attempt left is replaced.
+        Safe to repeat: with *replace*, what an earlier attempt left is overwritten; without,
+        ``None`` says that something is there.
         """
-        return await self._to_the_end(lambda: self._put(name, body))
+        return await self._to_the_end(lambda: self._put(name, body, replace=replace))
 
     async def _to_the_end(self, work: Callable[[], T]) -> T:
         future = asyncio.get_running_loop().run_in_executor(self._pool, work)
@@ -60,12 +61,12 @@ class ContentFiles:
                     await asyncio.wait([future])
             raise
 
-    def _put(self, name: str, body: BinaryIO) -> int:
+    def _put(self, name: str, body: BinaryIO, *, replace: bool = True) -> int | None:
         path = self.path_of(name)
         size = 0
         try:
             body.seek(0)
-            descriptor = self._open_new(path)
+            descriptor = self._open_new(path, os.O_TRUNC if replace else os.O_EXCL)
             try:
                 while chunk := body.read(CHUNK_BYTES):
                     view = memoryview(chunk)
@@ -76,6 +77,8 @@ class ContentFiles:
             finally:
                 os.close(descriptor)
             sync_folder(path.parent)
+        except FileExistsError:
+            return None
         except OSError as error:
             with contextlib.suppress(OSError):
                 path.unlink()
@@ -83,9 +86,9 @@ class ContentFiles:
             raise kind(f"{path.parent}: {error.strerror}") from error
         return size
 
-    def _open_new(self, path: Path) -> int:
+    def _open_new(self, path: Path, how_else: int) -> int:
         self._make_folder(path.parent)
-        how = os.O_CREAT | os.O_TRUNC | os.O_WRONLY
+        how = os.O_CREAT | os.O_WRONLY | how_else
         try:
             return os.open(path, how, 0o600)
         except FileNotFoundError:  # somebody tidied up the folder behind our back
@@ -125,9 +128,6 @@ class ContentFiles:
         for name in names:
             with contextlib.suppress(OSError):  # the sweep at the next start finds it
                 self.path_of(name).unlink()
-
-    async def exists(self, name: str) -> bool:
-        return await asyncio.to_thread(self.path_of(name).exists)
 
     async def left_alone(self) -> list[str]:
         """Names of files that were not touched for a while: nobody is just accepting them."""

@@ -125,10 +125,11 @@ Unit = Callable[[Transaction], T]
 class Files(Protocol):
     """Contents that are kept beside the database, where that is faster than in it."""
 
-    async def exists(self, name: str) -> bool: ...
+    async def put(self, name: str, body: BinaryIO, *, replace: bool = True) -> int | None:
+        """Write all of *body* durably under *name*; returns its size in bytes.
 
-    async def put(self, name: str, body: BinaryIO) -> int:
-        """Write all of *body* durably under *name*; returns its size in bytes."""
+        Without *replace* a file of that name stays as it is, and the answer is ``None``.
+        """
 
     async def read(self, name: str, *, offset: int, size: int) -> bytes:
         """A piece; raises NotFound."""

@@ -60,8 +60,10 @@ class DatabaseSpool:
         if files is None or message.size_bytes < self._database.files_from_bytes:
             await self._database.write(lambda tx: messages.accept(tx, message, body))
             return
-        if not (await files.exists(message.id) and await self._is_there(message.id)):
-            size_bytes = await files.put(message.id, body)
+        size_bytes = await files.put(message.id, body, replace=False)
+        if size_bytes is None and not await self._is_there(message.id):
+            size_bytes = await files.put(message.id, body)  # what an earlier attempt left
+        if size_bytes is not None:
             try:
                 messages.check_size(message, size_bytes)
             except StoreError:
@@ -70,7 +72,8 @@ class DatabaseSpool:
         try:
             await self._database.write(lambda tx: messages.accept(tx, message, None))
         except StorageFull:
-            await files.drop([message.id])  # or each attempt would make the want greater
+            if size_bytes is not None:  # else it is the content of a message that is there
+                await files.drop([message.id])  # or each attempt would make the want greater
             raise
         # After any other failure the file stays until it is swept up: a commit that was reported
         # as failed may yet turn out to be on the disk after a crash, and then needs its content.
