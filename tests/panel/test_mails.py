@@ -134,6 +134,8 @@ async def a_mail_that_is(desk: Desk, standing: str, number: int) -> str:
             (delivery_id,) = await accepted(desk.spool, number)
         case "held":
             delivery_id = await desk.planned(number, an_upload(), ending=HELD)
+        case "held without a plan":
+            delivery_id = await desk.planned(number, ending=HELD)
         case "stopped":
             delivery_id = await judged(desk, number, RATING, ending=STOPPED)
         case "waiting":
@@ -234,6 +236,7 @@ class TestOne:
         ("name", "wishes"),
         [
             ("held", ["release", "forward", "drop", "judge_again"]),
+            ("held without a plan", ["release", "drop", "judge_again"]),
             ("stopped", ["release", "judge_again"]),
             ("filed", ["release"]),
             ("waiting", ["retry", "forward", "drop", "judge_again"]),

@@ -77,8 +77,8 @@ FRAME = """<!doctype html>
 :root {{ color-scheme: light; }}
 body {{ margin: 0; padding: 12px; background: #fff; color: #111;
   font: 15px/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
-img {{ display: inline-block; padding: 2px 6px; border: 1px dashed #999; color: #555;
-  font-size: 13px; }}
+img {{ display: inline-block; padding: 2px 6px; border: 1px dashed #999;
+  background: #fff; color: #444; font-size: 13px; }}
 a {{ color: #0b4f9c; text-decoration: underline; }}
 table {{ max-width: 100%; }}
 pre {{ white-space: pre-wrap; }}

@@ -325,7 +325,7 @@ def buttons(stored: StoredDelivery) -> tuple[Button, ...]:
     offered: list[Button] = []
     match delivery.state:
         case DeliveryState.HELD:
-            offered = [release, forward, drop]
+            offered = [release, forward, drop] if _holds_calls(stored) else [RELEASE_STOPPED, drop]
         case DeliveryState.SETTLED if delivery.disposition is Disposition.FORWARD:
             return (FORWARD_AGAIN,)
         case DeliveryState.SETTLED:
@@ -343,7 +343,7 @@ BUTTONS: Mapping[str, Button] = {
         Button(
             "release",
             "Release",
-            "Carries out the plan that was held, or sends the mail where there is none.",
+            "Carries out what was held: what it says is put on the order at Allegro.",
             main=True,
         ),
         Button("forward", "Forward unchanged", "Sends the mail as it is; nothing more is filed."),
@@ -353,7 +353,7 @@ BUTTONS: Mapping[str, Button] = {
     )
 }
 RELEASE_STOPPED = Button(
-    "release", "Send it on", "Sends the mail to the buyer, unchanged.", main=True
+    "release", "Send it on", "Sends the mail to its recipient, unchanged.", main=True
 )
 FORWARD_AGAIN = Button("forward", "Send once more", "The recipient gets the mail a second time.")
 
@@ -371,6 +371,16 @@ DONE_WORDS: Mapping[str, str] = {
 
 def _acted(job: Job) -> bool:
     return job.state is JobState.DONE and not isinstance(job.action, Forward)
+
+
+def _holds_calls(stored: StoredDelivery) -> bool:
+    """Whether releasing a held mail calls Allegro; else it sends the mail, as forwarding does."""
+    plan = stored.delivery.plan or Plan()
+    if any(isinstance(job.action, Forward) and job.state is JobState.FAILED for job in stored.jobs):
+        return any(job.state in OPEN for job in stored.jobs)
+    return any(job.state is not JobState.DONE for job in stored.jobs) or (
+        bool(plan.actions) and not stored.jobs
+    )
 
 
 def _failed(job: Job) -> bool:
