@@ -28,3 +28,9 @@ def test_a_set_finds_exactly_what_its_patterns_find_one_by_one() -> None:
 def test_an_empty_set_or_text_has_nothing_to_find() -> None:
     assert PatternSet(()).matching("paczka") == []
     assert PatternSet(("paczka",)).matching("") == []
+
+
+def test_a_pattern_of_a_whole_text_is_found_among_several_each_on_a_line() -> None:
+    together = PatternSet((r"^zaplaceno\W*$", r"^uhrazeno$"))
+
+    assert together.matching("objednavka 5\nzaplaceno!\ndekujeme") == [0]

@@ -109,13 +109,15 @@ class PatternSet:
     letters between" counts for each pattern by itself), which costs ten times as much on a text
     not seen before. So the words that a pattern cannot do without are looked for first, all in
     one pass, and only the patterns whose words occur are asked.
+
+    ``^`` and ``$`` hold at each line: several texts may be asked about at once, a line each.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
         self._filter = re2.Filter()
         self._size = len(patterns)
         for pattern in patterns:
-            self._filter.Add(pattern, _options(PATTERN_MEMORY_BYTES))
+            self._filter.Add(f"(?m){pattern}", _options(PATTERN_MEMORY_BYTES))
         if patterns:
             self._filter.Compile()
 
