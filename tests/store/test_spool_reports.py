@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,9 +27,11 @@ from awizo.model import (
     SetFulfillment,
     Verdict,
 )
+from awizo.settings import Policy
 from awizo.spool.port import Ending, Judgement, Spool
 from awizo.store import Stores
 from awizo.store.database import Transaction
+from awizo.worker.schedule import after_job
 from support.store_parts import (
     FORWARDED,
     GOES_ON,
@@ -40,6 +43,7 @@ from support.store_parts import (
     STOPPED,
     Desk,
     a_follow_up,
+    a_judgement,
     a_link,
     accepted,
     an_entry,
@@ -526,3 +530,31 @@ async def test_a_follow_up_told_twice_is_there_once(desk: Desk) -> None:
         (job,) = await desk.calls()
         await desk.finish(job, follow_ups=(a_follow_up(delivery_id=delivery_id),))
     assert len(await desk.follow_ups()) == 1
+
+
+@pytest.mark.parametrize("ending", [STOPPED, HELD], ids=["stop", "hold"])
+@pytest.mark.parametrize("gone", [True, False])
+async def test_a_mail_that_has_gone_ahead_is_neither_stopped_nor_held(
+    ending: Ending, gone: bool, desk: Desk
+) -> None:
+    (delivery_id,) = await accepted(desk.spool)
+    (leased,) = await desk.deliveries()
+    await desk.spool.defer_delivery(delivery_id, leased.lease, due_at=NOON, forward_at=NOON)
+    (job,) = await desk.forwards()
+    if gone:
+        await desk.finish(job)
+    (leased,) = await desk.deliveries()
+    await desk.spool.store_plan(
+        delivery_id, leased.lease, a_judgement(), now=NOON, jobs=(), ending=ending,
+        decide=partial(after_job, now=NOON, policy=Policy()),
+    )  # fmt: skip
+    if not gone:
+        assert (await desk.show(delivery_id)).delivery.state is DeliveryState.PLANNED
+        await desk.spool.finish(
+            job, now=NOON, decide=partial(after_job, now=NOON, policy=Policy()), entry=an_entry()
+        )
+
+    stored = await desk.show(delivery_id)
+    assert stored.delivery.state is DeliveryState.SETTLED
+    assert stored.delivery.disposition is Disposition.FORWARD
+    assert [job.state for job in stored.jobs] == [JobState.DONE]

@@ -65,6 +65,7 @@ def a_message(
     message_id: str | None = None,
     state: DeliveryState = DeliveryState.RECEIVED,
     problem: str | None = None,
+    held_until: datetime | None = None,
     **envelope: Any,
 ) -> NewMessage:
     """Message *number*; its deliveries are to buyers where the address is one's."""
@@ -94,6 +95,7 @@ def a_message(
                 to_buyer=address.endswith("@allegromail.pl"),
                 state=state,
                 problem=problem,
+                held_until=held_until,
             )
             for index, address in enumerate(recipients)
         ),

@@ -140,3 +140,27 @@ async def test_a_store_that_never_takes_a_plan_keeps_no_mail_for_ever(office: Of
     (stored,) = await office.deliveries()
     assert stored.delivery.disposition is Disposition.FORWARD
     assert office.smarthost.sent.total() == 1
+
+
+async def test_a_mail_that_has_gone_ahead_and_cannot_be_judged_any_more_is_at_its_end(
+    office: Office,
+) -> None:
+    await a_poisoned_mail(office)
+    (leased,) = await office.stores.spool.lease_deliveries(
+        owner="w", now=office.clock(), lease_s=LEASE_S, limit=1
+    )
+    await office.stores.spool.defer_delivery(
+        leased.delivery.id, leased.lease, due_at=office.clock(), forward_at=office.clock()
+    )
+    (job,) = await office.stores.spool.lease_jobs(
+        owner="w", now=office.clock(), lease_s=LEASE_S, limit=1, forward=True
+    )
+    await office._execution.send([job])
+    poison(office, ValueError("later"))
+
+    await office.work()
+
+    (stored,) = await office.deliveries()
+    assert stored.delivery.state is DeliveryState.SETTLED
+    assert stored.delivery.disposition is Disposition.FORWARD
+    assert office.smarthost.sent.total() == 1

@@ -189,6 +189,17 @@ class TestAfterJob:
 
         assert ending.disposition is Disposition.BOUNCE
 
+    @pytest.mark.parametrize("code", ["next_hop_lacks_8bitmime", "smarthost_refused"])
+    def test_what_failed_before_a_person_sent_it_on_is_past(self, code: str) -> None:
+        failed = a_job(Forward(), JobState.FAILED, code)
+
+        on_its_way = self.ending(Plan(), failed, a_job(Forward(), JobState.QUEUED))
+        sent = self.ending(Plan(), failed, a_job(Forward()))
+
+        assert on_its_way.state is None
+        assert sent.state is DeliveryState.SETTLED
+        assert sent.disposition is Disposition.FORWARD
+
     def test_a_cancelled_action_is_no_failure(self) -> None:
         ending = self.ending(
             a_plan(), a_job(UPLOAD, JobState.FAILED, "cancelled"), a_job(Forward())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +62,11 @@ def store_plan(
     under_way = _forward_under_way(tx, delivery_id)
     if under_way:
         due = [(action, at) for action, at in due if not isinstance(action, Forward)]
+        if ending.state is DeliveryState.HELD:
+            due = []  # what was to wait for a person's consent
+        if ending.state in (DeliveryState.HELD, DeliveryState.SETTLED):
+            # The mail has gone on ahead: it can be neither stopped nor held, only be at its end.
+            ending = replace(ending, state=DeliveryState.PLANNED, disposition=None, due_at=None)
     else:
         # What an earlier plan left undone is gone; the history keeps its story.
         cancel_open_jobs(tx, delivery, now=now)

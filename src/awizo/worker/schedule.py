@@ -127,18 +127,17 @@ def after_job(delivery: Delivery, jobs: Sequence[Job], *, now: datetime, policy:
     failed = [job for job in actions if job.state is JobState.FAILED and job.code != "cancelled"]
     problem = delivery.problem or (failed[0].code if failed else None)
 
-    failed_forward = [job for job in forwards if job.state is JobState.FAILED]
-    if failed_forward and failed_forward[-1].code != "cancelled":
-        last = failed_forward[-1]
+    # What was tried before it and failed is past: a person, or time, has ordered the last one.
+    last = forwards[-1] if forwards else None
+    if last is not None and last.state is JobState.FAILED and last.code != "cancelled":
         if last.code in FORWARD_HOLD_CODES and "hold_expired" not in delivery.notes:
             return held(last.code or "forward_failed", now=now, policy=policy)
-        if not any(job.state in (JobState.QUEUED, JobState.DEFERRED) for job in forwards):
-            return Ending(
-                state=DeliveryState.SETTLED,
-                disposition=Disposition.BOUNCE,
-                problem=last.code,
-                cancel_jobs=True,
-            )
+        return Ending(
+            state=DeliveryState.SETTLED,
+            disposition=Disposition.BOUNCE,
+            problem=last.code,
+            cancel_jobs=True,
+        )
 
     if delivery.state is DeliveryState.RECEIVED:
         return Ending()  # the mail went on ahead; what is to be filed is still being judged

@@ -388,7 +388,8 @@ class Triage:
         """Our own trouble never keeps a mail: it goes on unchanged."""
         now = self._now()
         plan = Plan(reason=problem, problem=problem)
-        jobs, ending = after_planning(plan, now=now, policy=self._settings.policy)
+        policy = self._settings.policy
+        jobs, ending = after_planning(plan, now=now, policy=policy)
         try:
             await self._spool.store_plan(
                 leased.delivery.id,
@@ -397,6 +398,7 @@ class Triage:
                 now=now,
                 jobs=jobs,
                 ending=ending,
+                decide=lambda stored, all_jobs: after_job(stored, all_jobs, now=now, policy=policy),
             )
         except LeaseLost:
             return
