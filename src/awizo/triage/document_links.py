@@ -93,7 +93,7 @@ def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] =
 
 INVOICE_WORD = re2.compile(
     r"faktur|invoice|rechnung|szaml(?:a|at|aja|ajat|ajanak)(?:[^a-z]|$)|e-?szamla|"
-    r"danov[a-z]{1,3} doklad|"
+    r"danov[a-z]{1,3} doklad|видатков[а-яії]{1,3} накладн|"
     r"(?:^|[^a-z])doklad(?:u|y|em|om)?(?:[^a-z]|$)|rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
     r"dobropis|credit note|"
     r"gutschrift|dokument[a-z]{0,2} sprzedazy|dowod[a-z]{0,2} (?:zakupu|sprzedazy)|фактур|рахун|"
@@ -117,9 +117,17 @@ PATH_RECEIPT = re2.compile(
 )
 HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
 HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|e-?bon\.")
+# A document of either kind: what else is said tells which.
+EITHER_WORD = re2.compile(r"(?:^|[^a-z])beleg(?:s|e|en)?(?:[^a-z]|$)")
+HOST_EITHER = re2.compile(r"(?:^|[.-])(?:doklad|beleg)")
 PROFORMA = re2.compile(
     r"pro-?\s?form|zalohov|preddavk|predfaktur|dijbeker|elolegbeker|рахунок на оплату|проформ|"
     r"/quotes?/|angebot|oferta|ponuka|nabidk|arajanlat"
+)
+# An advance invoice is none, though its name holds the word.
+ADVANCE_INVOICE = re.compile(
+    r"(?:zalohov|preddavkov|proform|pro[- ]form|eloleg)\w*[ -]{0,2}"
+    r"(?:faktur|szaml|rechnung|invoice)\w*|(?:faktur|invoice)\w* (?:proform|pro[- ]form)\w*"
 )
 # The link leads to something else, whatever stands beside it.
 OTHER_LABEL = re2.compile(
@@ -143,12 +151,17 @@ OTHER_PATH = re2.compile(
     r"unsub|wypis|odhlas|"
     r"leirat|abmeld|preferenc|track|sledz|sledov|opini|review|rating|hodnoc|ertekel|bewert|"
     r"ankiet|survey|"
+    r"retour|visszakuld|vrac|vratk|reklam|podmink|podmien|feltetel|aszf|(?:^|/)agb|widerruf|odst(?:o)?up|"
+    r"datenschutz|impressum|navod|manual|katalog|cenik|"
     r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
     r"facebook|instagram|youtube|\.(?:png|jpe?g|gif|svg|css|webp)(?:[?#]|$)|produkt|product|"
     r"kategori|category|dane-do-faktury|payment|"
     r"platnosc|/pay(?:/|$)"
 )
+# Of these a document may be shown too, where the address itself names one.
+MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
+QUERY_ID = re.compile(r"[?&](?:\w*id|key|token|hash|h|nr|no|order)=\w*\d")
 SLUG = re.compile(r"(?:[a-z]{2,}-){3,}[a-z]{2,}")
 BEFORE_CHARS = 320
 SHORT_LEAD = 48  # characters of "Download the PDF here:"
@@ -176,11 +189,12 @@ class _Words:
 
 
 def _words(folded: str) -> _Words:
-    return _Words(
-        invoice=INVOICE_WORD.search(TILL_DOCUMENT.sub(" ", folded)) is not None,
-        receipt=RECEIPT_WORD.search(folded) is not None,
-        proforma=PROFORMA.search(folded) is not None,
-    )
+    without = ADVANCE_INVOICE.sub(" ", TILL_DOCUMENT.sub(" ", folded))
+    invoice = INVOICE_WORD.search(without) is not None
+    receipt = RECEIPT_WORD.search(folded) is not None
+    if not (invoice or receipt) and EITHER_WORD.search(folded):
+        invoice = receipt = True
+    return _Words(invoice, receipt, proforma=PROFORMA.search(folded) is not None)
 
 
 def find_document_links(
@@ -228,7 +242,12 @@ def _kind_of(link: Link, text: str, folded: str, subject: _Words, hosts: Hosts) 
         receipt=(PATH_RECEIPT.search(address) or HOST_RECEIPT.search(host)) is not None,
         proforma=False,
     )
-    if OTHER_PATH.search(address) and not (said.document and redirects):
+    if not in_path.document and HOST_EITHER.search(host):
+        in_path = _Words(invoice=True, receipt=True, proforma=False)
+    elsewhere = OTHER_PATH.search(
+        MY_PLACE.sub("/", address) if in_path.document and QUERY_ID.search(address) else address
+    )
+    if elsewhere and not (said.document and redirects):
         return None
     if not SPECIFIC.search(unquote(rest)) or (SLUG.search(address) and not in_path.document):
         return None

@@ -88,10 +88,11 @@ _RECEIPT = (
 _DOCUMENT = (
     r"(?:e-?)?faktur[a-z]{0,4}|(?:danov[a-z]{1,4} )?doklad[a-z]{0,3}|"
     r"dokument[a-z]{0,3}(?: sprzedazy)?|rachunek|rachunk[a-z]{1,3}|invoices?|"
-    r"rechnung(?:en|s(?:nummer|-?nr\.?))?|beleg(?:nummer|nr\.?)?|"
+    r"rechnung(?:en|s(?:nummer|-?nr\.?)(?: lautet| ist)?)?|beleg(?:nummer|nr\.?)?|"
     r"(?:e-?|vegs?|eloleg)?szaml(?:a|at|aja|ajat|ak|akat|ank|ankat|ahoz|arol|anak|ara|aval|aink)|"
     r"рахун[а-яі]{2,4}[ -]{0,3}фактур[а-яі]{1,3}|фактур[а-яі]{1,3}|рахун[а-яі]{2,4}|"
     r"інвойс[а-яі]{0,3}|"
+    r"видатков[а-яії]{1,3} накладн[а-яії]{1,3}|"
     r"номер фактури"
 )
 _REFERS = (
