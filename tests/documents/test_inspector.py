@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -261,6 +262,19 @@ async def test_helpers_know_none_of_our_secrets(
     environment = await asyncio.to_thread(Path(f"/proc/{helper.process.pid}/environ").read_bytes)
 
     assert b"AWIZO" not in environment
+
+
+async def test_helpers_have_no_file_or_socket_of_ours(inspector: Inspector, tmp_path: Path) -> None:
+    with (tmp_path / "awizo.db").open("wb"), socket.create_server(("127.0.0.1", 0)):
+        await inspector.start()
+        (helper,) = inspector._pool._alive
+
+        fds = Path(f"/proc/{helper.process.pid}/fd")
+        open_files = await asyncio.to_thread(lambda: [str(one.readlink()) for one in fds.iterdir()])
+
+    pipes = {one for one in open_files if one.startswith("pipe:")}
+    assert set(open_files) == pipes | {"/dev/null"}
+    assert len(pipes) == 2
 
 
 def cpu_seconds(pid: int) -> float:

@@ -8,9 +8,11 @@ import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from awizo.intake.paths import Sender, read_mail, read_rcpt
+from awizo.model import Recipient
 from support.intake_parts import MemorySpool, RawClient, a_listener, until
 
 EVIL = (
@@ -230,6 +232,40 @@ async def test_secrets_and_addresses_stay_out_of_the_log(
     assert "mail_accepted" in written.out + written.err
     assert "mail_not_accepted" in written.out + written.err
     assert "canary" not in written.out + written.err
+
+
+PIECES = st.sampled_from(
+    ["a", "ż", "@", ".", "<", ">", '"', "\\", " ", ":", ",", ";", "=", "+", "[", "]", "\t",
+     "\r\n", "\n", "\0", "\x7f", "\x85", "\u2028", "\udcff", "a@b.pl", "b.pl", "SIZE=1",
+     "NOTIFY=NEVER", "ORCPT=rfc822;x", "ENVID=x", "SMTPUTF8", "RET=HDRS", "FROM:<", "TO:<", "127.0.0.1", "IPv6:::1", "xn--", "(", ")", "%", "!"]
+)  # fmt: skip
+ARGUMENTS = st.builds(
+    lambda keyword, pieces: f"{keyword}:<" + "".join(pieces),
+    st.sampled_from(["FROM", "TO"]),
+    st.lists(PIECES, max_size=14),
+)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(ARGUMENTS | st.text(max_size=40))
+@example('FROM:<"a\\"> b"@c.pl> SIZE=1')
+@example("TO:<a@b.pl> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;a+40b.pl")
+def test_whatever_is_taken_for_an_address_is_written_and_read_as_the_same(argument: str) -> None:
+    sender = read_mail(argument, extended=True)
+    if isinstance(sender, Sender):
+        again = f"FROM:<{sender.address}>" + (" SMTPUTF8" if sender.smtputf8 else "")
+        assert again.isprintable()
+        found = read_mail(again, extended=True)
+        assert isinstance(found, Sender)
+        assert found.address == sender.address
+    recipient = read_rcpt(argument, extended=True, smtputf8=True)
+    if isinstance(recipient, Recipient):
+        again = f"TO:<{recipient.address}>"
+        for key in ("notify", "orcpt"):
+            if value := getattr(recipient, key):
+                again += f" {key.upper()}={value}"
+        assert again.isprintable()
+        assert read_rcpt(again, extended=True, smtputf8=True) == recipient
 
 
 # --- fuzzing --------------------------------------------------------------------------------------
