@@ -39,8 +39,11 @@ class ContentFiles:
         self._made: set[str] = set()
 
     def path_of(self, name: str) -> Path:
-        """Spread over folders by the end of the id, which is random."""
-        return self.folder / name[-2:] / name
+        """Spread over 32 folders by the end of the id, which is random.
+
+        A new folder costs two syncs, so there are no more than a million files ask for.
+        """
+        return self.folder / name[-1:] / name
 
     async def put(self, name: str, body: BinaryIO, *, replace: bool = True) -> int | None:
         """Write all of *body* durably under *name*; returns its size in bytes.

@@ -21,6 +21,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 MAX_BATCH = 128  # units in one commit; more would only let the first wait longer
 READERS = 4
+BUSY_LOOK_S = 0.0005
 LOOK_AROUND_S = 0.5  # how often an idle writer looks for commits of other processes
 CHECKPOINT_BYTES = 8 * 1024 * 1024  # of log, from which it is moved into the database
 FILES_FROM_BYTES = 65_536  # larger contents become files; measured, see docs/performance.md
@@ -140,6 +142,7 @@ class SqliteDatabase:
         try:
             self._connection = self._connect()
             migrate(self._connection, path)
+            self._connection.execute("PRAGMA busy_timeout = 0")  # see _begin
         except sqlite3.Error as error:
             raise as_store_error(error, str(path)) from None
         self._seen_version = self._data_version()
@@ -239,7 +242,7 @@ class SqliteDatabase:
     def _commit_together(self, batch: list[_Waiting]) -> bool:
         connection = self._connection
         tx = SqliteTransaction(connection)
-        connection.execute("BEGIN IMMEDIATE")
+        self._begin()
         alone = len(batch) == 1
         succeeded = 0
         for waiting in batch:
@@ -269,6 +272,23 @@ class SqliteDatabase:
             connection.execute("ROLLBACK")
         return tx.has_work
 
+    def _begin(self) -> None:
+        """Begin as the one writer, waiting for another process as long as that may be.
+
+        SQLite's own waiting sleeps longer each time, up to 100 ms: beside a process that
+        commits all day its turn would hardly ever come.
+        """
+        give_up_at = time.monotonic() + self._busy_timeout_s
+        while True:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or time.monotonic() >= give_up_at:
+                    raise
+            time.sleep(BUSY_LOOK_S)
+
     def _one_by_one(self, batch: list[_Waiting], *, failed: _Waiting) -> bool:
         has_work = False
         for waiting in batch:
@@ -291,6 +311,7 @@ class SqliteDatabase:
                 self._connection.close()
             with contextlib.suppress(sqlite3.Error):
                 self._connection = self._connect()
+                self._connection.execute("PRAGMA busy_timeout = 0")
 
     def _look_around(self) -> None:
         """Wake those that wait for work if another process has written."""
