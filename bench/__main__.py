@@ -55,6 +55,13 @@ def main() -> int:
         default=Path("/var/tmp"),  # noqa: S108 - a real disk, /tmp may be memory
         help="on the disk to measure",
     )
+    arguments.add_argument(
+        "--processes",
+        type=int,
+        default=1,
+        metavar="N",
+        help="intake.processes of Awizo beside Postfix; default: 1, as Awizo's own",
+    )
     given = arguments.parse_args()
     unknown = [name for name in given.names if name not in measures]
     if unknown:
@@ -71,7 +78,8 @@ def main() -> int:
         folder = Path(tempfile.mkdtemp(prefix=f"awizo-bench-{name}-", dir=given.folder))
         folder.chmod(0o755)  # Postfix's own user looks in
         try:
-            for result in measures[name](folder, quick=given.quick):
+            more = {"processes": given.processes} if name in BESIDE else {}
+            for result in measures[name](folder, quick=given.quick, **more):
                 results.append(result)
                 if not given.json:
                     print(shown(result), flush=True)

@@ -50,14 +50,17 @@ def _compared(
     return Result(what, medians["Postfix"] / medians["Awizo"], "×", goal, note=rates)
 
 
-def durable_accept(folder: Path, *, quick: bool) -> Iterator[Result]:
+def durable_accept(folder: Path, *, quick: bool, processes: int = 1) -> Iterator[Result]:
     """Until the last 250. Postfix holds the mails, Awizo's smarthost says nothing."""
     silent = SilentSmarthost()
     postfix = Postfix(folder / "postfix", sink_port=silent.port)
     awizo = Awizo(
         folder / "awizo",
         sink_port=silent.port,
-        environ={"AWIZO_SMARTHOST__CONNECT_TIMEOUT_S": str(PATIENCE_S)},
+        environ={
+            "AWIZO_SMARTHOST__CONNECT_TIMEOUT_S": str(PATIENCE_S),
+            "AWIZO_INTAKE__PROCESSES": str(processes),
+        },
     )
     postfix.start()
     try:
@@ -89,12 +92,16 @@ def durable_accept(folder: Path, *, quick: bool) -> Iterator[Result]:
         postfix.stop()
 
 
-def whole_path(folder: Path, *, quick: bool) -> Iterator[Result]:
+def whole_path(folder: Path, *, quick: bool, processes: int = 1) -> Iterator[Result]:
     """Until the last mail has arrived at the sink."""
     sink = Sink()
     sink.start()
     postfix = Postfix(folder / "postfix", sink_port=sink.port)
-    awizo = Awizo(folder / "awizo", sink_port=sink.port)
+    awizo = Awizo(
+        folder / "awizo",
+        sink_port=sink.port,
+        environ={"AWIZO_INTAKE__PROCESSES": str(processes)},
+    )
     try:
         postfix.start()
         awizo.start()
