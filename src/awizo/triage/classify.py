@@ -30,6 +30,7 @@ from awizo.triage.calibration import PRIORS, calibrated, probabilities
 from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
 from awizo.triage.structure import Shape, Unit, asks, count_told, names_amount, shape_of, units_of
+from awizo.triage.usual import is_unusual
 
 REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
 SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
@@ -44,6 +45,7 @@ BESIDE_DOCUMENT = 0.5
 PROOF_FROM = 5.0  # a document in hand, the header of a reply: as good as two witnesses
 STEP_FROM = 3.0  # strength of a sentence that tells a step of the parcel
 SUBJECT = 0  # number of the subject among the texts of a mail
+KNOWN_FROM = 2.0  # strength from which a rule knows what a sentence says
 CUE_FROM = 1.0  # words weaker than this are none
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
@@ -160,7 +162,8 @@ def classify(
     tally = _Tally()
     for evidence in shape.evidence:
         tally.fix(evidence)
-    decided = _ask_rules(tally, message, units, rules, smtp_user)
+    languages = _languages(units)
+    decided = _ask_rules(tally, message, units, languages, rules, smtp_user)
     if shape.marked_automatic:
         tally.flags.add("automatic")
     if shape.reply_headers:
@@ -171,6 +174,7 @@ def classify(
         tally.flags.add("amount_named")
     scores = _scores(tally, facts, references)
     _weigh_free_text(tally, scores, message, references, shape)
+    _mark_unusual(tally, units, languages)
     return _verdict(tally, scores, shape, facts, references, decided, count_told(units))
 
 
@@ -178,6 +182,7 @@ def _ask_rules(
     tally: _Tally,
     message: ParsedMessage,
     units: Sequence[Unit],
+    languages: frozenset[str],
     rules: RuleSet,
     smtp_user: str | None,
 ) -> tuple[str, Kind] | None:
@@ -194,15 +199,7 @@ def _ask_rules(
         for kind, weight in sender.kinds:
             tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
     decided: tuple[str, Kind] | None = None
-    written = [unit for unit in units if unit.place in ("subject", "body")]
-    hits = rules.holding(
-        [unit.folded for unit in units],
-        [unit.place for unit in units],
-        languages_of(
-            " ".join([unit.folded for unit in written]),
-            " ".join([unit.original for unit in written]),
-        ),
-    )
+    hits = rules.holding([unit.folded for unit in units], [unit.place for unit in units], languages)
     for hit in hits:
         rule, unit = hit.rule, units[hit.unit]
         if rule.sender is not None and rule.sender not in senders:
@@ -222,6 +219,14 @@ def _ask_rules(
         if rule.decides:
             decided = (rule.id, rule.kinds[0][0])
     return decided
+
+
+def _languages(units: Sequence[Unit]) -> frozenset[str]:
+    """Languages that subject and text may be written in."""
+    written = [unit for unit in units if unit.place in ("subject", "body")]
+    return languages_of(
+        " ".join([unit.folded for unit in written]), " ".join([unit.original for unit in written])
+    )
 
 
 def _share_of(unit: Unit, kind: Kind) -> float:
@@ -332,6 +337,23 @@ def _weigh_free_text(
         scores[Kind.FULFILMENT_CORRESPONDENCE] += evidence.weight
 
 
+def _mark_unusual(tally: _Tally, units: Sequence[Unit], languages: frozenset[str]) -> None:
+    """Flag a mail with a sentence of words that templates about an order's state do not use."""
+    known = {
+        number
+        for table in tally.said.values()
+        for number, weight in table.items()
+        if weight >= KNOWN_FROM
+    }
+    for number, unit in enumerate(units):
+        if unit.place == "body" and is_unusual(
+            unit.original, unit.folded, languages, known=number in known
+        ):
+            tally.flags.add("unusual")
+            tally.evidence.append(Evidence("structure.unusual", "body", unit.original[:80], 0.0))
+            return
+
+
 # --- from sums to a verdict -----------------------------------------------------------------------
 
 
@@ -375,6 +397,10 @@ def _verdict(
         flags.discard("asks")
         if main in ASK_NOTHING:
             flags.add("question")
+    if "unusual" in flags:
+        flags.discard("unusual")
+        if main in ASK_NOTHING:
+            flags.add("only_said_here")
     if "download" in flags and not references.document_links:
         flags.add("secret_code")
     if flags & SAID_HERE:

@@ -364,8 +364,8 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^(?:ne maradjon le|ajanlatunk|eheti ajanlat|hirlevel)",
     ),
     "en": (
-        r"^(?:all )?orders (?:placed|paid|received) .{0,30}"
-        r"(?:are|will be) (?:shipped|sent|dispatched)",
+        r"^(?:all )?orders (?:placed|paid|received)\b.{0,40}"
+        r"\b(?:ship|shipped|sent|dispatched|leave|go out)\b",
         r"^(?:parcels|orders) are (?:shipped|sent|dispatched) (?:on|every|within)",
         r"^you can (?:check|track|follow|see) (?:the status|your orders?)\b.{0,40}account",
         r"^(?:you (?:can|will) find )?(?:the|your) (?:invoice|receipt)\b.{0,30}"

@@ -37,7 +37,7 @@ _MAX_SIGNATURE_LINE = 90  # characters; a longer line is a sentence
 _QUOTE_SIGN = re.compile(r"\s{0,3}(?:>|\|\s)")
 _DASHES = re.compile(r"\s{0,2}(?:-- ?|—|__ ?|--_)\s*$")
 _RULER = re.compile(r"^[\s_=*~-]{4,}$")
-_SENTENCE = re.compile(r"(?<=\w{4}[.!?])\s+(?=\S)")  # not behind "ul." or "Sp."
+_SENTENCE = re.compile(r"(?<=\w{4}[.!?])(?<!\bgodz\.)\s+(?=\S)")  # not behind "ul." or "Sp."
 _POSTSCRIPT = re.compile(r"^p\.? ?s\.?[ :.,-]")
 _CAPITAL = re.compile(r"kapital\w* zakladow\w*[^a-z]{0,30}(?:zl|pln)")  # money of the company
 _WORDY = re.compile(r"\w{2,}")

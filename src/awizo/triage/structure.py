@@ -35,8 +35,8 @@ CONVERSATION_WINDOW = timedelta(days=14)
 # Short forms of two letters and of more; "str" also ends a word ("Hauptstr.").
 _NO_SHORT = r"(?<!(?i:\b(?:ul|nr|sp|al|os|np|dr|mr|ms|st|no|pl|tj|im|ks|cz)\.))"
 _NO_LONGER = (
-    r"(?<!(?i:str\.))(?<!(?i:\b(?:tel|ing|mgr|nam|nám|bzw|ggf|krt|вул|буд|тел)\.))"
-    r"(?<!(?i:\b(?:inkl|zzgl|evtl|resp|např|napr)\.))"
+    r"(?<!(?i:str\.))(?<!(?i:\b(?:tel|ing|mgr|nam|nám|bzw|ggf|krt|hod|вул|буд|тел)\.))"
+    r"(?<!(?i:\b(?:inkl|zzgl|evtl|resp|godz|např|napr)\.))"
 )
 # Behind a full stop a sentence ends when a word stands before it that is no short form.
 _END = re.compile(
@@ -45,9 +45,28 @@ _END = re.compile(
     rf"|(?<=[^\W\d_]{{2}}\.){_NO_SHORT}{_NO_LONGER}[\"')\]]*\s+(?=[^\Wa-zа-яіїєґ_\d])"
     r"|(?<=[€$%)\]]\.)\s+(?=[^\Wa-z_\d][^\W\d_])"
     r"|(?<=\d{3}[.)])\s+(?=[^\Wa-z_\d][^\W\d_])"
+    r"|(?<=\d[^\W\d_]\.)\s+(?=[^\Wa-z_\d][^\W\d_])"  # behind a number's check letter
 )
 _PRODUCT_ROW = re.compile(
     r"\t|^\W{0,3}\d{1,4}\s?(?:x|×|szt\.?|ks|db|pcs|stk\.?|шт\.?)\s.{2,120}\d[.,]\d{2}"
+)
+# Headings and rows of the summary that shop programs put under a mail; no sentences either.
+_FORM_ROW = re.compile(
+    r"^\W*(?:(?:adres|dane) (?:do |dla )?(?:dostawy|wysyłki|rozliczeniow[ey]|rozliczenia|faktury"
+    r"|odbiorcy|kupującego|zamawiającego|płatnika)"
+    r"|(?:sposób|metoda|forma|rodzaj|koszty?|opcja) (?:płatności|zapłaty|dostawy|wysyłki"
+    r"|przesyłki|doręczenia)|wartość (?:produktów|zamówienia|towarów|koszyka)"
+    r"|(?:szczegóły|podsumowanie|zawartość) zamówienia|podsumowanie"
+    r"|(?:delivery|shipping|billing|invoice) (?:address|method|details|costs?)"
+    r"|payment (?:method|details)|order (?:summary|details)|subtotal"
+    r"|(?:dodací|doručovací|fakturační|fakturačná|doručovacia|dodacia) (?:adresa|údaje)"
+    r"|(?:způsob|spôsob|cena) (?:platby|dopravy|úhrady|doručení|doručenia)"
+    r"|(?:souhrn|přehled|súhrn|prehľad) objednávky"
+    r"|(?:szállítási|számlázási) (?:cím|adatok|mód|díj|költség)|fizetési mód"
+    r"|(?:liefer|rechnungs|versand)(?:adresse|anschrift|art|kosten)|zahlungs(?:art|weise|methode)"
+    r"|bestellübersicht|(?:адреса|спосіб|вартість) (?:доставки|оплати|отримувача))"
+    r"(?:\s*:\s*(?!.*(?:brak|nie|miss|incompl|wrong|chyb|fehl|hián|відсут|немає))[^.!?:]{1,40})?"
+    r"\s*:?\s*$"
 )
 _SHOP_PREFIX = re.compile(r"^\[[^\]]{1,60}\]\s+(?=\S)")  # PrestaShop: "[Shop] Subject"
 _ADDRESS = re.compile(r"https?://[^\s<>\"]+")  # says nothing in words; its "?" asks nothing
@@ -193,7 +212,8 @@ def sentences(text: str) -> list[str]:
     """Split text into sentences: wrapped lines are joined, product rows left out."""
     out: list[str] = []
     for line in _unwrapped(text[:MAX_CHARS]):
-        if _PRODUCT_ROW.search(line.lower()):
+        low = line.lower()
+        if _PRODUCT_ROW.search(low) or _FORM_ROW.match(low):
             continue
         out.extend(piece for piece in _END.split(line) if piece and not piece.isspace())
         if len(out) >= MAX_UNITS:
