@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -314,6 +315,44 @@ async def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_and_told(
         post.clock.tick(90)
         await post.sends()
         assert len(peer.mails) == 1
+
+
+async def test_mails_that_leave_side_by_side_after_a_start_are_all_written_down(
+    tmp_path: Path,
+) -> None:
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        for number in range(1, 9):
+            await accepted(post.stores.spool, number, recipients=(A, B))
+        jobs = await post.desk.forwards(limit=100)
+        groups = [[*group] for _, group in itertools.groupby(jobs, key=lambda job: job.message_id)]
+
+        await asyncio.gather(*(post.execution.send(group) for group in groups))
+
+        assert len(peer.mails) == 8
+        assert {one.delivery.disposition for one in await post.desk.all()} == {Disposition.FORWARD}
+
+
+async def test_a_report_that_meets_a_fault_does_not_lose_those_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A, B, C))
+        sent, told = post.execution._sent, 0
+
+        async def faulty(*given: Any) -> None:
+            nonlocal told
+            told += 1
+            if told == 1:
+                raise KeyError("canary-4711")
+            await sent(*given)
+
+        monkeypatch.setattr(post.execution, "_sent", faulty)
+        with structlog.testing.capture_logs() as logs:
+            await post.sends()
+
+        done = [one.jobs[0].state for one in await post.desk.all()]
+        assert sorted(done) == ["done", "done", "queued"]
+        assert "canary" not in repr(logs)
 
 
 async def test_one_lost_lease_does_not_lose_the_reports_of_the_others(tmp_path: Path) -> None:

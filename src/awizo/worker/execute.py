@@ -369,6 +369,8 @@ class Execution:
                     await asyncio.sleep(REPORT_AGAIN_S)
                     continue
                 log.error("report_lost", error=str(error))
+            except Exception as error:  # the others are to be written down all the same
+                _crashed(error, "forward")
             return
 
     async def _sent(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
@@ -396,10 +398,10 @@ class Execution:
         After a start nothing is known about any, so the first mail that leaves ends those of
         the process before; a smarthost still in trouble raises its own anew.
         """
-        for code in tuple(self._smarthost_alerts):
-            troubled = self._smarthost_alerts[code]
+        # Copied: other mails leave, and others fail, while an alert is being ended.
+        for code, troubled in tuple(self._smarthost_alerts.items()):
             troubled.discard(name)
-            if not troubled:
+            if not troubled and self._smarthost_alerts.get(code) is troubled:
                 del self._smarthost_alerts[code]
                 with contextlib.suppress(StoreError):  # the next start looks again
                     await self._alerts.clear(code, account=None)
