@@ -148,22 +148,19 @@ class App:
                 "smarthost.host is not set: name the seller's mail provider in the config file, "
                 "or in AWIZO_SMARTHOST__HOST"
             )
-        books = BookKeeper(settings)
+        # Both take long and need nothing of the rest: a helper to start, rules to compile.
+        inspector = Inspector(settings.documents)
+        self._on_stop("documents", inspector.close)
+        helping = asyncio.ensure_future(inspector.start())
+        compiling = asyncio.ensure_future(asyncio.to_thread(BookKeeper, settings))
+        try:
+            stores, lock = await self._open_store()
+            await helping
+            books = await compiling
+        finally:
+            await asyncio.gather(helping, compiling, return_exceptions=True)
         smarthosts = Smarthosts(settings, now=self.now, instance_id=self.instance_id)
         self._on_stop("smarthosts", smarthosts.close)
-        stores = await open_store(settings.store)
-        self._on_stop("store", stores.close)
-        self.stores = stores
-        lock: ServingLock | None = None
-        if (path := sqlite_path(settings.store.url)) is not None:
-            lock = await asyncio.to_thread(ServingLock, path, patience_s=FOLLOW_S)
-            self._on_stop("serving", lock.release)
-            taken_back = await stores.spool.take_back_leases()
-            if taken_back:
-                log.info("leases_taken_back", count=taken_back)
-        inspector = Inspector(settings.documents)
-        await inspector.start()
-        self._on_stop("documents", inspector.close)
         clients = AllegroClients(
             settings,
             stores.accounts,
@@ -358,6 +355,20 @@ class App:
         """Look at the rule files and certificates again (SIGHUP)."""
         for look_again in self._reload:
             look_again()
+
+    async def _open_store(self) -> tuple[Stores, ServingLock | None]:
+        """Open it; on SQLite as the only service, with what the one before had begun."""
+        stores = await open_store(self.settings.store)
+        self._on_stop("store", stores.close)
+        self.stores = stores
+        if (path := sqlite_path(self.settings.store.url)) is None:
+            return stores, None
+        lock = await asyncio.to_thread(ServingLock, path, patience_s=FOLLOW_S)
+        self._on_stop("serving", lock.release)
+        taken_back = await stores.spool.take_back_leases()
+        if taken_back:
+            log.info("leases_taken_back", count=taken_back)
+        return stores, lock
 
     # -- parts ---------------------------------------------------------------------------------
 

@@ -21,7 +21,6 @@ from awizo.store.ledger import DatabaseLedger
 from awizo.store.memory import DatabaseMemory
 from awizo.store.moving import Moved, Progress, copy, copy_to_file, move, refuse_moved, undo
 from awizo.store.orders import DatabaseOrders
-from awizo.store.postgresql import PostgresqlDatabase
 from awizo.store.sealing import HOW_TO_MAKE, KeyFile
 from awizo.store.spool import DatabaseSpool
 from awizo.store.sqlite import SqliteDatabase
@@ -81,6 +80,8 @@ async def open_database(settings: Store) -> Database:
     path = sqlite_path(settings.url)
     if path is not None:
         return await asyncio.to_thread(SqliteDatabase, path, busy_timeout_s=settings.busy_timeout_s)
+    from awizo.store.postgresql import PostgresqlDatabase  # its driver takes long to import
+
     return await asyncio.to_thread(PostgresqlDatabase, settings.url, pool_size=settings.pool_size)
 
 
