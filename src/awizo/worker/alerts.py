@@ -69,8 +69,9 @@ class Alerts:
                 next_step=problem.next_step,
             )
             await self._tell(cause, account, text)
-        except Exception:
-            log.exception("alert_not_told", cause=cause)
+        except Exception as error:
+            # Not its words: the address of a webhook is a secret.
+            log.error("alert_not_told", cause=cause, error=type(error).__name__)
 
     async def clear(self, cause: str, *, account: str | None) -> None:
         await self._spool.clear_alert(cause=cause, account=account)

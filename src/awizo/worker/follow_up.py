@@ -30,6 +30,7 @@ from awizo.errors import ActionError, Deferral, LeaseLost, NotFound, PermanentFa
 from awizo.model import DeliveryState
 from awizo.settings import Policy, Settings
 from awizo.spool.port import Ending, FollowUp, Spool, StoredDelivery
+from awizo.telemetry.logging import places
 from awizo.triage.parse import parse
 from awizo.worker.alerts import Alerts
 from awizo.worker.execute import policy_of
@@ -111,7 +112,12 @@ class FollowUps:
         except Exception as error:
             if isinstance(error, NotFound | LeaseLost):
                 raise
-            log.exception("follow_up_crashed", kind=follow_up.kind)
+            log.error(
+                "follow_up_crashed",
+                kind=follow_up.kind,
+                error=type(error).__name__,
+                places=places(error),
+            )
             again = follow_up.attempts < CRASHES_MAX
             return _Outcome(
                 "follow_up_failed",
