@@ -11,6 +11,11 @@ from support.language_rules import told
 SENT = {
     "pl": ("Zamówienie wysłane", "Twoje zamówienie 44120 zostało wysłane kurierem DPD."),
     "en": ("Order shipped", "Your order 44120 has been shipped with the courier."),
+    "cs": ("Objednávka odeslána", "Vaše objednávka 44120 byla dnes odeslána dopravcem PPL."),
+    "sk": ("Objednávka odoslaná", "Vaša objednávka 44120 bola dnes odoslaná kuriérom SPS."),
+    "hu": ("Rendelését feladtuk", "Az Ön 44120 számú rendelését ma átadtuk a GLS futárnak."),
+    "de": ("Bestellung versandt", "Ihre Bestellung 44120 wurde heute mit DHL versandt."),
+    "uk": ("Замовлення відправлено", "Ваше замовлення 44120 сьогодні відправлено Новою поштою."),
 }
 
 
@@ -25,6 +30,11 @@ SENT = {
         ("en", "Rinse the kettle before you first use it."),
         ("en", "The screws are taped to the underside."),
         ("en", "The plants need water as soon as they are unpacked."),
+        ("cs", "Šroubky jsou přilepené zespodu desky."),
+        ("sk", "Hrniec pred varením vypláchnite vlažnou vodou."),
+        ("hu", "A csavarokat a lap aljára ragasztottuk."),
+        ("de", "Die Schrauben kleben unter der Platte."),
+        ("uk", "Гвинтики приклеєні знизу дошки."),
     ],
 )
 def test_what_concerns_the_goods_keeps_a_mail_from_being_stopped(
@@ -46,6 +56,11 @@ def test_what_concerns_the_goods_keeps_a_mail_from_being_stopped(
         ("pl", "Miłego dnia i do zobaczenia przy kolejnych zakupach!"),
         ("en", "We will drop you a line as soon as it arrives."),
         ("en", "Thank you for shopping with us."),
+        ("cs", "Děkujeme za důvěru a přejeme hezký den."),
+        ("sk", "V prípade otázok nás kontaktujte e-mailom."),
+        ("hu", "Köszönjük a vásárlást, szép napot kívánunk!"),
+        ("de", "Bei Fragen sind wir gerne für Sie da."),
+        ("uk", "Дякуємо за покупку та бажаємо гарного дня."),
     ],
 )
 def test_what_templates_say_stops_as_before(language: str, sentence: str) -> None:
