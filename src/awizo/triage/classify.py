@@ -30,7 +30,7 @@ from awizo.triage.calibration import PRIORS, calibrated, probabilities
 from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
 from awizo.triage.structure import Shape, Unit, asks, count_told, names_amount, shape_of, units_of
-from awizo.triage.usual import is_unusual
+from awizo.triage.usual import USUAL, is_unusual
 
 REPEATED = (1.0, 0.6, 0.35, 0.2, 0.1)  # what the 1st, 2nd … sentence for a kind counts
 SECONDARY_FROM = 3.4  # log-odds of its own that a kind needs to be called true as well
@@ -102,6 +102,7 @@ class _Tally:
     evidence: list[Evidence] = field(default_factory=list)
     flags: set[str] = field(default_factory=set)
     statuses: list[tuple[float, FulfillmentStatus]] = field(default_factory=list)
+    heard: dict[str, float] = field(default_factory=dict)  # language of rules → their weight
 
     def say(self, kind: Kind, unit: int, weight: float) -> None:
         table = self.said if weight > 0 else self.against
@@ -182,7 +183,7 @@ def _ask_rules(
     tally: _Tally,
     message: ParsedMessage,
     units: Sequence[Unit],
-    languages: frozenset[str],
+    languages: Sequence[str],
     rules: RuleSet,
     smtp_user: str | None,
 ) -> tuple[str, Kind] | None:
@@ -199,7 +200,9 @@ def _ask_rules(
         for kind, weight in sender.kinds:
             tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
     decided: tuple[str, Kind] | None = None
-    hits = rules.holding([unit.folded for unit in units], [unit.place for unit in units], languages)
+    hits = rules.holding(
+        [unit.folded for unit in units], [unit.place for unit in units], frozenset(languages)
+    )
     for hit in hits:
         rule, unit = hit.rule, units[hit.unit]
         if rule.sender is not None and rule.sender not in senders:
@@ -210,6 +213,8 @@ def _ask_rules(
         for kind, weight in rule.kinds:
             effective = weight if weight <= 0 else weight * _share_of(unit, kind)
             tally.say(kind, hit.unit, effective)
+            if effective > 0:
+                tally.heard[rule.group] = tally.heard.get(rule.group, 0.0) + effective
             tally.evidence.append(Evidence(rule.id, unit.place, words, round(effective, 2), kind))
         if not rule.kinds:
             tally.evidence.append(Evidence(rule.id, unit.place, words, 0.0))
@@ -221,7 +226,7 @@ def _ask_rules(
     return decided
 
 
-def _languages(units: Sequence[Unit]) -> frozenset[str]:
+def _languages(units: Sequence[Unit]) -> tuple[str, ...]:
     """Languages that subject and text may be written in."""
     written = [unit for unit in units if unit.place in ("subject", "body")]
     return languages_of(
@@ -337,8 +342,11 @@ def _weigh_free_text(
         scores[Kind.FULFILMENT_CORRESPONDENCE] += evidence.weight
 
 
-def _mark_unusual(tally: _Tally, units: Sequence[Unit], languages: frozenset[str]) -> None:
+def _mark_unusual(tally: _Tally, units: Sequence[Unit], languages: Sequence[str]) -> None:
     """Flag a mail with a sentence of words that templates about an order's state do not use."""
+    language = next(iter(languages), None) or max(
+        (name for name in tally.heard if name in USUAL), key=lambda n: tally.heard[n], default=""
+    )  # a short mail's small words do not tell; the rules that hold do
     known = {
         number
         for table in tally.said.values()
@@ -346,8 +354,11 @@ def _mark_unusual(tally: _Tally, units: Sequence[Unit], languages: frozenset[str
         if weight >= KNOWN_FROM
     }
     for number, unit in enumerate(units):
-        if unit.place == "body" and is_unusual(
-            unit.original, unit.folded, languages, known=number in known
+        salutation = unit.original.rstrip().endswith(",")
+        if (
+            unit.place == "body"
+            and not salutation
+            and is_unusual(unit.original, unit.folded, (language,), known=number in known)
         ):
             tally.flags.add("unusual")
             tally.evidence.append(Evidence("structure.unusual", "body", unit.original[:80], 0.0))

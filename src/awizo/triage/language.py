@@ -84,8 +84,10 @@ SMALL_WORDS = {name: frozenset(words.split()) for name, words in _LISTS.items()}
 SHARED_BY = Counter(word for small in SMALL_WORDS.values() for word in small)
 
 
-def languages_of(folded: str, original: str = "") -> frozenset[str]:
+def languages_of(folded: str, original: str = "") -> tuple[str, ...]:
     """Return the languages a mail may be written in, empty when its words do not tell.
+
+    The likeliest comes first.
 
     Args:
         folded: Subject and text.
@@ -103,5 +105,6 @@ def languages_of(folded: str, original: str = "") -> frozenset[str]:
             scores[name] += LETTER
     best = max(scores.values())
     if best < SURE_FROM:
-        return frozenset()
-    return frozenset(name for name, score in scores.items() if score >= max(1, NEAR * best))
+        return ()
+    near = [name for name, score in scores.items() if score >= max(1, NEAR * best)]
+    return tuple(sorted(near, key=lambda name: -scores[name]))
