@@ -325,3 +325,22 @@ def test_the_number_of_a_document_is_read_in_its_language(text: str, numbers: li
     wanted = (Numbers.DOCUMENT, Numbers.CORRECTION, Numbers.RECEIPT)
 
     assert [one.number for one in numbers_in(text) if one.of in wanted] == numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Váš doklad z registračnej pokladnice: https://kvety.example/doklad/A1B2C3D4", RECEIPT),
+        ("Pokladní doklad najdete zde: https://kvety.example/doklad/A1B2C3D4", RECEIPT),
+        ("Váš daňový doklad: https://kvety.example/doklad/A1B2C3D4", INVOICE),
+        ("Doklad k objednávce: https://kvety.example/doklad/A1B2C3D4", INVOICE),
+        ("Hier ist Ihr Bon: https://beleg.laden.example/b/DE26-90011", RECEIPT),
+        ("Bon podarunkowy czeka: https://sklep.example/bony/A1B2C3D4", None),
+    ],
+)
+def test_a_doklad_or_beleg_is_what_the_words_around_say(text: str, kind: Kind | None) -> None:
+    url = text.rpartition(" ")[2]
+
+    found = found_in(text, (url, "")).document_links
+
+    assert [link.kind for link in found] == ([] if kind is None else [kind])

@@ -94,21 +94,21 @@ def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] =
 INVOICE_WORD = re2.compile(
     r"faktur|invoice|rechnung|szaml(?:a|at|aja|ajat|ajanak)(?:[^a-z]|$)|e-?szamla|"
     r"danov[a-z]{1,3} doklad|видатков[а-яії]{1,3} накладн|"
-    r"(?:^|[^a-z])doklad(?:u|y|em|om)?(?:[^a-z]|$)|rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
+    r"rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
     r"dobropis|credit note|"
     r"gutschrift|dokument[a-z]{0,2} sprzedazy|dowod[a-z]{0,2} (?:zakupu|sprzedazy)|фактур|рахун|"
     r"інвойс|ksef"
 )
 RECEIPT_WORD = re2.compile(
     r"paragon|receipt|uctenk|nyugta|nyugtat|nyugtaja|kassenbon|kassenbeleg|kassenzettel|quittung|"
-    r"(?:^|[^a-z])e-?bon(?:[^a-z]|$)|pokladnicn[a-z]{1,3} (?:doklad|blok)|blocek|e-?kas[aey]|(?:^|"
-    r"[^а-яіїєґ])чек"
+    r"(?:^|[^a-z])e-?bon(?:[^a-z]|$)|(?:^|[^a-z])(?:ihr|ihren|den|der|digitaler?n?) bon(?:[^a-z]|$)|"
+    r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
+    r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
 )
-TILL_DOCUMENT = re.compile(r"pokladnicn[a-z]{1,3} doklad[a-z]*")  # a receipt, though a "doklad"
 PATH_INVOICE = re2.compile(
     r"(?:^|[/_.=?&-])(?:e-?)?(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|"
     r"szaml\w{1,3}|"
-    r"danovy-?doklad|doklad\w{0,2}|"
+    r"danovy-?doklad|"
     r"rachunek|inv|fv|facture|billing-document|credit-?notes?|korekta|dobropis)(?:[/_.=?&-]|$|\d)"
 )
 PATH_RECEIPT = re2.compile(
@@ -118,7 +118,8 @@ PATH_RECEIPT = re2.compile(
 HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
 HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|e-?bon\.")
 # A document of either kind: what else is said tells which.
-EITHER_WORD = re2.compile(r"(?:^|[^a-z])beleg(?:s|e|en)?(?:[^a-z]|$)")
+EITHER_WORD = re2.compile(r"(?:^|[^a-z])(?:beleg(?:s|e|en)?|doklad(?:u|y|em|om)?)(?:[^a-z]|$)")
+PATH_EITHER = re2.compile(r"(?:^|[/_.=?&-])(?:doklad\w{0,2}|belege?)(?:[/_.=?&-]|$|\d)")
 HOST_EITHER = re2.compile(r"(?:^|[.-])(?:doklad|beleg)")
 PROFORMA = re2.compile(
     r"pro-?\s?form|zalohov|preddavk|predfaktur|dijbeker|elolegbeker|рахунок на оплату|проформ|"
@@ -189,7 +190,7 @@ class _Words:
 
 
 def _words(folded: str) -> _Words:
-    without = ADVANCE_INVOICE.sub(" ", TILL_DOCUMENT.sub(" ", folded))
+    without = ADVANCE_INVOICE.sub(" ", folded)
     invoice = INVOICE_WORD.search(without) is not None
     receipt = RECEIPT_WORD.search(folded) is not None
     if not (invoice or receipt) and EITHER_WORD.search(folded):
@@ -242,7 +243,7 @@ def _kind_of(link: Link, text: str, folded: str, subject: _Words, hosts: Hosts) 
         receipt=(PATH_RECEIPT.search(address) or HOST_RECEIPT.search(host)) is not None,
         proforma=False,
     )
-    if not in_path.document and HOST_EITHER.search(host):
+    if not in_path.document and (PATH_EITHER.search(address) or HOST_EITHER.search(host)):
         in_path = _Words(invoice=True, receipt=True, proforma=False)
     elsewhere = OTHER_PATH.search(
         MY_PLACE.sub("/", address) if in_path.document and QUERY_ID.search(address) else address
