@@ -101,7 +101,7 @@ INVOICE_WORD = re2.compile(
 )
 RECEIPT_WORD = re2.compile(
     r"paragon|receipt|uctenk|nyugta|nyugtat|nyugtaja|kassenbon|kassenbeleg|kassenzettel|quittung|"
-    r"(?:^|[^a-z])e-?bon(?:[^a-z]|$)|(?:^|[^a-z])(?:ihr|ihren|den|der|digitaler?n?) bon(?:[^a-z]|$)|"
+    r"(?:^|[^a-z])(?:e-?|(?:ihr|ihren|den|der|digitaler?n?) )bon(?:[^a-z]|$)|"
     r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
     r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
 )
