@@ -58,6 +58,7 @@ from awizo.store.serving import ServingLock
 from awizo.store.urls import sqlite_path
 from awizo.telemetry import metrics
 from awizo.telemetry.health import Health
+from awizo.telemetry.logging import places
 from awizo.worker.accounts import AccountKeeper
 from awizo.worker.alerts import Alerts
 from awizo.worker.execute import Execution
@@ -379,8 +380,10 @@ class App:
         task = asyncio.create_task(work)
 
         def ended(done: asyncio.Task[None]) -> None:
-            if not done.cancelled() and done.exception() is not None:
-                log.error("part_crashed", part=name, error=repr(done.exception()))
+            if not done.cancelled() and (error := done.exception()) is not None:
+                log.error(
+                    "part_crashed", part=name, error=type(error).__name__, places=places(error)
+                )
                 self._crashed.set()
 
         task.add_done_callback(ended)
