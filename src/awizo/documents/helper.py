@@ -54,8 +54,17 @@ def main() -> None:
             answer, payload = _answer(header, content)
         except MemoryError:
             os._exit(70)
-        answer["rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        answer["rss_bytes"] = _resident_bytes()
         _write_all(answers, frames.pack(answer, payload))
+
+
+def _resident_bytes() -> int:
+    """Memory that this process holds now. ``ru_maxrss`` would count the parent's at the fork."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return pages * resource.getpagesize()
 
 
 def _die_with(parent: int) -> None:
