@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-JOBS   ?= auto
+# Most tests wait for sockets and clocks: twice as many at once as there are cores.
+JOBS   ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
 .PHONY: help setup demo test quick check fmt run bench image-test bare-test clean
 
