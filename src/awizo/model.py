@@ -614,5 +614,4 @@ class HistoryEntry:
     job_id: str | None = None
 
 
-JsonObject = dict[str, Any]
 Addresses = Sequence[str]

@@ -30,7 +30,6 @@ from awizo.model import DocumentKind, FulfillmentStatus, Kind
 from awizo.resources import config_dir
 
 Tls = Literal["none", "starttls", "implicit"]
-NonNegative = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 BUYER_DOMAINS = ("allegromail.pl", "user.allegrogroup.pl")  # FACTS 4.1: production, sandbox

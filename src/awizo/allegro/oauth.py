@@ -36,8 +36,8 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"  # RFC 8628 sectio
 SLOW_DOWN_S = 5.0  # RFC 8628 section 3.5: add 5 seconds to the interval
 REFRESH_BEFORE = timedelta(minutes=90)  # of 12 hours (FACTS 3: when less than 1-2 h are left)
 REFRESH_IDLE = timedelta(days=60)  # of 3 months
-GRACE_S = 60.0  # FACTS 3: a used refresh token works this much longer
-GRACE_USED_S = 50.0  # repeats begin no later than this after the first try
+# FACTS 3: a used refresh token works for another 60 s; repeats begin no later than this.
+GRACE_USED_S = 50.0
 REST_S = 60.0  # after a failed renewal, while the old token still serves
 GRACE_STEPS_S = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 

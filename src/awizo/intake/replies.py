@@ -68,7 +68,6 @@ NEED_RECIPIENT = Reply("503 5.5.1 RCPT comes first")
 NO_VALID_RECIPIENT = Reply("554 5.5.1 No valid recipients")
 TLS_RUNS = Reply("503 5.5.1 TLS runs already")
 TLS_NOT_OFFERED = Reply("502 5.5.1 STARTTLS is not offered")
-TLS_NOT_NOW = Reply("454 4.7.0 TLS is not available at the moment")
 NOT_SMTP = Reply("421 4.7.0 This is SMTP", closes=True)
 PIPELINED_BEHIND_DATA = Reply("421 4.5.0 Nothing may be sent behind DATA unasked", closes=True)
 

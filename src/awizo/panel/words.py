@@ -170,10 +170,6 @@ PLACES: Mapping[str, str] = {
 }
 
 
-def kind_words(kind: Kind | str | None) -> str:
-    return NOT_JUDGED if kind is None else KINDS[Kind(kind)]
-
-
 def spoken(slug: str) -> str:
     """A slug without words of its own, as words."""
     return slug.replace("_", " ")

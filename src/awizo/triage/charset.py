@@ -47,7 +47,6 @@ _CYRILLIC = {
 _PUNCTUATION = "„”“’‘‚–—…•§°©®™€«»·×±²³½¼£´\u00a0\u00ad№"
 _LATIN_GUESSES = ("cp1250", "iso-8859-2", "cp1252")
 _CYRILLIC_GUESSES = ("cp1251", "koi8-u")
-_NOT_ASCII = bytes(range(0x80, 0x100))
 _ASCII = bytes(range(0x80))
 _MOJIBAKE = re.compile("[\u00c2-\u00c5\u0102\u0139][\u0080-\u00bf\u0100-\u0192\u2010-\u2122]")
 _RUN = re.compile(rb"[\x80-\xff]{3,}")

@@ -4,14 +4,13 @@ In:  digits as printed, or folded text.
 Out: the id in one spelling: country and number, or the number alone where none was printed.
 
 Pure. Sources: NIP, regulation on the numbering of taxpayers (weights 6 5 7 2 3 4 5 6 7, mod
-11); REGON, GUS (weights 8 9 2 3 4 5 6 7, mod 11 mod 10); IČO, weights 8…2, mod 11; adószám, weights
-9 7 3 1 9 7 3, mod 10; GTIN, GS1 General Specifications 7.9; IBAN, ISO 13616 (mod 97).
+11); IČO, weights 8…2, mod 11; adószám, weights 9 7 3 1 9 7 3, mod 10; check digit of SSCC
+and GTIN, GS1 General Specifications 7.9; IBAN, ISO 13616 (mod 97).
 """
 
 from __future__ import annotations
 
 NIP_WEIGHTS = (6, 5, 7, 2, 3, 4, 5, 6, 7)
-REGON_WEIGHTS = (8, 9, 2, 3, 4, 5, 6, 7)
 ICO_WEIGHTS = (8, 7, 6, 5, 4, 3, 2)
 ADOSZAM_WEIGHTS = (9, 7, 3, 1, 9, 7, 3)
 
@@ -27,14 +26,6 @@ def is_nip(digits: str) -> bool:
     return _weighted(digits, NIP_WEIGHTS) % 11 == int(digits[9])
 
 
-def is_regon(digits: str) -> bool:
-    return (
-        len(digits) == 9
-        and digits.isdecimal()
-        and _weighted(digits, REGON_WEIGHTS) % 11 % 10 == int(digits[8])
-    )
-
-
 def is_ico(digits: str) -> bool:
     """A Czech or Slovak company id: 8 digits with the right check digit."""
     if len(digits) != 8 or not digits.isdecimal():
@@ -47,13 +38,6 @@ def is_adoszam(digits: str) -> bool:
     if len(digits) not in (8, 11) or not digits.isdecimal():
         return False
     return (10 - _weighted(digits, ADOSZAM_WEIGHTS) % 10) % 10 == int(digits[7])
-
-
-def is_gtin13(digits: str) -> bool:
-    """An EAN code: 13 digits with the GS1 check digit."""
-    if len(digits) != 13 or not digits.isdecimal():
-        return False
-    return gs1_check_digit(digits[:-1]) == int(digits[-1])
 
 
 def gs1_check_digit(digits: str) -> int:

@@ -42,9 +42,6 @@ FORWARD_HOLD_CODES = frozenset(
     }
 )
 
-# Failures that leave the mail to go on beside the rest of the plan: act *and* forward.
-DOCUMENT_ACTIONS = (UploadInvoice, AddLink)
-
 
 def next_attempt_at(
     *,
