@@ -358,6 +358,19 @@ async def test_a_host_that_is_not_on_the_list_is_told_and_the_next_mail_planned_
         assert list(await work.alerts()) == ["link_host_refused"], "one cause, one alert"
 
 
+async def test_a_host_that_the_seller_calls_approved_is_tried_again(tmp_path: Path) -> None:
+    approved = {"approved_link_hosts": ("hub.eparagony.pl",)}
+    async with a_hurried_house(tmp_path, "link-refused", policy=approved) as work:
+        order, next_order = work.emulator.add_order(), work.emulator.add_order()
+        await send_link(work.house, order, "https://hub.eparagony.pl/p/aaaaaaaaaaaa")
+        await work.settled(order.email)
+
+        await send_link(work.house, next_order, "https://hub.eparagony.pl/p/bbbbbbbbbbbb")
+        await work.settled(next_order.email)
+
+        assert len(work.calls("link")) == 2
+
+
 # --- status and parcels -------------------------------------------------------------------------
 
 
