@@ -6,7 +6,6 @@ usage, as typer does); a fault of ours shows its trace.
 
 from __future__ import annotations
 
-import asyncio
 import difflib
 import json
 import sys
@@ -20,6 +19,7 @@ import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 
+from awizo import event_loop
 from awizo.errors import AwizoError
 from awizo.settings import Settings, load_settings
 from awizo.telemetry.logging import configure_logging
@@ -134,7 +134,7 @@ def run(work: Callable[[], Coroutine[Any, Any, int | None]]) -> None:
     """Run a coroutine to its end; its number is the exit code."""
     with plain_errors():
         try:
-            code = asyncio.run(work())
+            code = event_loop.run(work())
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
         if code:

@@ -27,6 +27,7 @@ from typing import Any
 
 import structlog
 
+from awizo import event_loop
 from awizo.errors import AwizoError
 from awizo.intake.board import Board, BoardPlan
 from awizo.intake.listener import Intake
@@ -107,6 +108,7 @@ async def serve(order: Order, control: socket.socket) -> None:
             new_id=Ids(utc_now, secrets.token_bytes),
             on_health=lambda well: reports.say(well=well),
             on_accepted=reports.work,
+            on_held=lambda problem: reports.say(held=problem),
             board=Board(order.board, row=order.row),
         )
         await intake.start(reuse_port=True)
@@ -184,4 +186,4 @@ def main() -> None:
     sys.setswitchinterval(order.switch_interval_s)
     configure_logging(order.settings.log.level, order.settings.log.format)
     structlog.contextvars.bind_contextvars(intake=order.row)
-    asyncio.run(serve(order, control))
+    event_loop.run(serve(order, control))

@@ -13,13 +13,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from typing import Any, cast
+
+from aiohappyeyeballs import start_connection
 
 from awizo.smarthost.replies import MAX_REPLY_BYTES, NoReply, Reply, ReplyReader
 
 PAUSE_READING_AT_BYTES = MAX_REPLY_BYTES * 2
 LONGEST_LOOK_S = 0.02
+ANOTHER_ADDRESS_AFTER_S = 0.25  # RFC 8305 section 5
 
 
 class Trouble(Exception):
@@ -262,9 +266,12 @@ async def connect(
     loop = asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
-            _, wire = await loop.create_connection(
-                Wire, host, port, happy_eyeballs_delay=0.25, interleave=1
-            )
+            sock = await _connected(host, port, loop)
+            try:
+                _, wire = await loop.create_connection(Wire, sock=sock)
+            except BaseException:
+                sock.close()
+                raise
     except TimeoutError:
         raise Trouble("smarthost_unreachable", f"no connection within {timeout_s:g} s") from None
     except OSError as error:
@@ -278,6 +285,14 @@ async def connect(
             wire.abort()
             raise
     return wire
+
+
+async def _connected(host: str, port: int, loop: asyncio.AbstractEventLoop) -> socket.socket:
+    """A socket that is connected to whichever address answers first."""
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return await start_connection(
+        addresses, happy_eyeballs_delay=ANOTHER_ADDRESS_AFTER_S, interleave=1, loop=loop
+    )
 
 
 def _takes_nothing(timeout_s: float) -> Trouble:
