@@ -63,6 +63,7 @@ from awizo.worker.accounts import AccountKeeper
 from awizo.worker.alerts import Alerts
 from awizo.worker.execute import Execution
 from awizo.worker.follow_up import FollowUps
+from awizo.worker.leases import Leases
 from awizo.worker.loop import Worker
 from awizo.worker.outbox import Outbox
 from awizo.worker.schedule import when_hold_is_over
@@ -128,6 +129,7 @@ class App:
         self._tasks: list[asyncio.Task[None]] = []
         self._crashed = asyncio.Event()
         self._reload: list[Callable[[], object]] = []
+        self._telling: dict[str, asyncio.Task[None]] = {}
 
     async def start(self) -> Bound:
         """Start everything; what was started is stopped again when a later part fails.
@@ -211,6 +213,7 @@ class App:
             alerts=alerts,
             now=self.now,
         )
+        leases = Leases(lease_s=settings.retry.lease_s)
         execution = Execution(
             settings=settings,
             spool=stores.spool,
@@ -232,6 +235,7 @@ class App:
             now=self.now,
             jitter=lambda: random.uniform(-1, 1),
             new_id=self.new_id,
+            are_ours=leases.are_ours,
         )
         follow_ups = FollowUps(
             settings=settings,
@@ -253,6 +257,9 @@ class App:
 
             await stores.spool.change(stored.delivery.id, now=self.now(), decide=decide)
             log.warning("hold_expired", delivery_id=stored.delivery.id)
+            if stored.delivery.problem == "loop":  # that it was held is all the harm it did
+                housekeeper = Operations(spool=stores.spool, now=self.now, actor="awizo")
+                await housekeeper.end_alert("loop", stored.delivery.account)
 
         worker = Worker(
             settings=settings,
@@ -264,6 +271,7 @@ class App:
             follow_up=follow_ups.handle,
             end_hold=end_hold,
             now=self.now,
+            leases=leases,
         )
         self._begin("worker", worker.run())
         self._on_stop("worker", lambda: self._stop_worker(worker))
@@ -282,6 +290,13 @@ class App:
             panel_at = await panel.start()
             self._on_stop("panel", panel.close)
 
+        def tell_held(problem: str) -> None:
+            if problem not in self._telling:  # else the alert is just being raised
+                telling = asyncio.create_task(alerts.raise_(problem, account=None))
+                self._telling[problem] = telling
+                telling.add_done_callback(lambda _: self._telling.pop(problem))
+
+        self._on_stop("alerts", self._all_told)
         several = settings.intake.processes > 1
         board = Board.made_for(settings.intake.processes) if several else None
         if several:
@@ -292,6 +307,7 @@ class App:
             now=self.now,
             instance_id=self.instance_id,
             new_id=self.new_id,
+            on_held=tell_held,
             board=board,
         )
         bound = await intake.start(reuse_port=several)
@@ -305,6 +321,7 @@ class App:
                 instance_id=self.instance_id,
                 board=board,
                 on_work=stores.database.announce_work,
+                on_held=tell_held,
                 switch_interval_s=SWITCH_INTERVAL_S,
                 keep_open=() if lock is None else (lock.descriptor,),
             )
@@ -395,6 +412,9 @@ class App:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _all_told(self) -> None:
+        await asyncio.gather(*self._telling.values(), return_exceptions=True)
 
     async def _keep_house(self, stores: Stores, books: BookKeeper) -> None:
         """Metrics, changed rule files, retention."""

@@ -581,6 +581,7 @@ class Job:
         progress: What earlier attempts achieved (JSON values), e.g. ``{"invoice_id": …}``;
             stored before the next step is taken.
         lease: Token of the lease under which it was handed out; required to report on it.
+        smarthost: By which its mail leaves; for ``Forward``.
     """
 
     id: str
@@ -596,6 +597,7 @@ class Job:
     code: str | None = None
     reply: str | None = None
     lease: str = ""
+    smarthost: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,9 +167,9 @@ class Operations:
         before = (await self._spool.show(delivery_id)).delivery
         await self._spool.change(delivery_id, now=self._now(), decide=decide)
         if before.state is DeliveryState.HELD and before.problem is not None:
-            await self._end_alert(before.problem, before.account)
+            await self.end_alert(before.problem, before.account)
 
-    async def _end_alert(self, cause: str, account: str | None) -> None:
+    async def end_alert(self, cause: str, account: str | None) -> None:
         """The alert of a cause is over when no mail is held for it any more.
 
         The one without an account was raised before the mail's account was known, and stands

@@ -235,6 +235,10 @@ PROBLEMS: dict[str, Problem] = {
         "Mails wait for a free connection to the mail provider.",
         "Raise smarthost.max_connections if the provider allows more.",
     ),
+    "lease_lost": _warn(
+        "The database was away while a mail was being sent; it was broken off and is sent again.",
+        "Nothing to do for the mail; look why the database was away.",
+    ),
     "smarthost_unknown": _error(
         "The settings no longer name the mail provider that these mails belong to.",
         "Define it again as [smarthosts.NAME].",

@@ -94,7 +94,7 @@ class Counting:
     altered: list[str] = field(default_factory=list)
 
     async def send(
-        self, message: SpooledMessage, recipients: Sequence[Recipient], read: Any
+        self, message: SpooledMessage, recipients: Sequence[Recipient], read: Any, **more: Any
     ) -> list[RecipientResult]:
         content = b"".join([chunk async for chunk in read()])
         if hashlib.sha256(content).hexdigest() != message.sha256:

@@ -19,6 +19,7 @@ from awizo.model import Disposition, HistoryEntry, Job
 from awizo.settings import Alerts as AlertSettings
 from awizo.settings import Settings, Smarthost, Store
 from awizo.smarthost import Smarthosts
+from awizo.smarthost import smarthosts as way_out
 from awizo.spool.port import StoredDelivery
 from awizo.store import Stores, open_store
 from awizo.worker import execute
@@ -43,6 +44,7 @@ class Post:
     desk: Desk
     clock: Clock
     execution: Execution
+    lost: set[str]
 
     async def sends(self) -> int:
         """Send everything that is due now; returns how many jobs that were."""
@@ -76,6 +78,7 @@ async def a_post_office(
     smarthosts = Smarthosts(settings, now=clock, instance_id="0123456789abcdef")
     numbers = itertools.count(1000)
     nothing = cast(Any, None)
+    lost: set[str] = set()
     execution = Execution(
         settings=settings,
         spool=stores.spool,
@@ -92,9 +95,10 @@ async def a_post_office(
         now=clock,
         jitter=lambda: 0,
         new_id=lambda: f"n{next(numbers):025}",
+        are_ours=lost.isdisjoint,
     )
     try:
-        yield Post(stores, Desk(stores.spool), clock, execution)
+        yield Post(stores, Desk(stores.spool), clock, execution, lost)
     finally:
         await smarthosts.close()
         await stores.close()
@@ -301,7 +305,7 @@ async def test_a_mail_that_meets_a_fault_of_ours_is_tried_again_and_told(
         (delivery_id,) = await accepted(post.stores.spool, recipients=(A,))
         with monkeypatch.context() as patched, structlog.testing.capture_logs() as logs:
 
-            async def faulty(*_: Any) -> None:
+            async def faulty(*_: Any, **__: Any) -> None:
                 raise fault
 
             patched.setattr(Smarthosts, "send", faulty)
@@ -366,3 +370,46 @@ async def test_one_lost_lease_does_not_lose_the_reports_of_the_others(tmp_path: 
         assert [line["event"] for line in logs].count("lease_lost") == 1
         done = [one.jobs[0].state for one in await post.desk.all()]
         assert done == ["done", "done", "done"]
+
+
+async def test_a_mail_whose_lease_may_have_passed_to_another_is_broken_off_before_its_end(
+    tmp_path: Path,
+) -> None:
+    peer = SmtpPeer()
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        (delivery_id, _) = await accepted(post.stores.spool, recipients=(A, B))
+        jobs = await post.desk.forwards()
+        post.lost.add(jobs[1].lease)  # one of a transaction is enough
+        await post.execution.send(jobs)
+
+        assert not peer.mails
+        assert peer.connections[0].commands[-1] == "DATA"
+        (job,) = (await post.desk.show(delivery_id)).jobs
+        assert (job.state, job.code, job.attempts) == ("deferred", "lease_lost", 0)
+        assert await post.causes() == []
+
+        post.lost.clear()
+        post.clock.tick(2)
+        assert await post.sends() == 2
+        assert [mail.recipients for mail in peer.mails] == [(A, B)]
+
+
+async def test_what_was_taken_of_a_mail_before_its_lease_was_lost_is_not_sent_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(way_out, "MAX_RECIPIENTS", 1)  # a transaction for each
+    peer = SmtpPeer()
+    async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
+        await accepted(post.stores.spool, recipients=(A, B))
+        jobs = await post.desk.forwards()
+        asked = iter((True, False))
+        monkeypatch.setattr(post.execution, "_are_ours", lambda _: next(asked))
+        await post.execution.send(jobs)
+        monkeypatch.setattr(post.execution, "_are_ours", lambda _: True)
+
+        stored = await post.all()
+        assert stored[A].delivery.disposition is Disposition.FORWARD
+        assert stored[B].delivery.disposition is None
+        post.clock.tick(2)
+        assert await post.sends() == 1
+        assert [mail.recipients for mail in peer.mails] == [(A,), (B,)]

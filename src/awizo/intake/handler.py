@@ -60,6 +60,7 @@ class Handler:
         new_id: Callable[[], str],
         watch: StoreWatch,
         on_accepted: Callable[[], None] | None = None,
+        on_held: Callable[[str], None] | None = None,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -67,6 +68,7 @@ class Handler:
         self._new_id = new_id
         self._watch = watch
         self._on_accepted = on_accepted
+        self._on_held = on_held
         self._loops = LoopGuard(spool)
 
     async def accept(self, received: Received) -> Reply:
@@ -142,6 +144,8 @@ class Handler:
         )
         if circling:
             log.warning("mail_held", message_id=message.id, problem="loop", count=len(circling))
+            if self._on_held is not None:
+                self._on_held("loop")
         return replies.queued(message.id), "accepted"
 
     def _delivery(self, index: int, address: str, held_until: datetime | None) -> NewDelivery:

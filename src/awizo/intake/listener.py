@@ -71,6 +71,7 @@ class Intake:
         new_id: Gives names for messages and deliveries.
         on_health: Told ``False`` when the store stops taking mail, ``True`` when it does again.
         on_accepted: Told of each mail that is in the spool.
+        on_held: Told the problem of each mail that is held at the door.
         board: Where processes that share the port count their connections together.
     """
 
@@ -84,6 +85,7 @@ class Intake:
         new_id: Callable[[], str],
         on_health: Callable[[bool], None] | None = None,
         on_accepted: Callable[[], None] | None = None,
+        on_held: Callable[[str], None] | None = None,
         board: Board | None = None,
     ) -> None:
         self._settings = settings
@@ -93,6 +95,7 @@ class Intake:
         self._new_id = new_id
         self._on_health = on_health
         self._on_accepted = on_accepted
+        self._on_held = on_held
         self._board = board
         self._listening: list[_Listening] = []
         self._sessions: set[SmtpSession] = set()
@@ -148,6 +151,7 @@ class Intake:
                 new_id=self._new_id,
                 watch=self._watch,
                 on_accepted=self._on_accepted,
+                on_held=self._on_held,
             ),
             watch=self._watch,
             space=Space(

@@ -61,6 +61,7 @@ class IntakeProcesses:
 
     Args:
         on_work: Called when one of them has put mail into the store.
+        on_held: Called with the problem of each mail that one of them holds.
         keep_open: Descriptors that live as long as the last process does.
     """
 
@@ -71,6 +72,7 @@ class IntakeProcesses:
         instance_id: str,
         board: Board,
         on_work: Callable[[], None],
+        on_held: Callable[[str], None],
         switch_interval_s: float,
         keep_open: Sequence[int] = (),
     ) -> None:
@@ -78,6 +80,7 @@ class IntakeProcesses:
         self._instance_id = instance_id
         self._board = board
         self._on_work = on_work
+        self._on_held = on_held
         self._switch_interval_s = switch_interval_s
         self._keep_open = tuple(keep_open)
         self._children: dict[int, Child] = {}
@@ -224,6 +227,8 @@ class IntakeProcesses:
             return False
         if said.get("work"):
             self._on_work()
+        if "held" in said:
+            self._on_held(str(said["held"]))
         if "listening" in said:
             child.listening = bool(said["listening"])
         if "well" in said:

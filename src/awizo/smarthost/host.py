@@ -84,6 +84,7 @@ class Host:
             Queued: Nothing was handed over, and no other host is to be asked.
             CannotTake: The host is well, but takes no such mail, or not now.
             PermanentFailure: The content cannot be sent anywhere.
+            Withdrawn: Nothing was handed over: the mail may be somebody else's by now.
         """
         async with self._slot():
             wait = self._breaker.wait(self._now())

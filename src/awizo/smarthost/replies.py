@@ -15,6 +15,7 @@ Deferral
 ``smarthost_protocol``        what it says is no SMTP
 ``smarthost_in_doubt``        no answer after the final dot: it may have the mail
 ``smarthost_queue``           all our connections to it are in use
+``lease_lost``                the mail may be another replica's by now; broken off before the dot
 ``smarthost_unknown``         the settings no longer name it
 PermanentFailure
 ``smarthost_refused``         a 5xx about this mail or this recipient

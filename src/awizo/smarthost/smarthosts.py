@@ -20,7 +20,7 @@ from awizo.settings import Settings, Smarthost
 from awizo.smarthost.connection import Identity
 from awizo.smarthost.content import Content, Read
 from awizo.smarthost.host import Host, HostTrouble, Queued
-from awizo.smarthost.transaction import CannotTake, Mail, RecipientResult
+from awizo.smarthost.transaction import CannotTake, Mail, RecipientResult, Withdrawn
 from awizo.smarthost.wire import Trouble
 
 log = structlog.get_logger()
@@ -47,7 +47,12 @@ class Smarthosts:
         self._hosts: dict[str, Host] = {}
 
     async def send(
-        self, message: SpooledMessage, recipients: Sequence[Recipient], read: Read
+        self,
+        message: SpooledMessage,
+        recipients: Sequence[Recipient],
+        read: Read,
+        *,
+        may_end: Callable[[], bool] = lambda: True,
     ) -> list[RecipientResult]:
         """Hand *message* over for *recipients*; results in their order.
 
@@ -56,13 +61,14 @@ class Smarthosts:
 
         Args:
             read: The content, from its start, each time it is called.
+            may_end: See :class:`awizo.smarthost.transaction.Mail`.
 
         Raises:
             NotFound: The content is no longer kept.
         """
         content = Content(read, message.size_bytes)
         try:
-            mail = Mail(message, content, await content.facts())
+            mail = Mail(message, content, await content.facts(), may_end)
         except PermanentFailure as error:
             return [_failed(recipient, error) for recipient in recipients]
         results: list[RecipientResult | None] = [None] * len(recipients)
@@ -91,7 +97,7 @@ class Smarthosts:
                 first = first or error
             except CannotTake as refusal:
                 first = first or refusal.error
-            except (Queued, PermanentFailure) as error:
+            except (Queued, Withdrawn, PermanentFailure) as error:
                 first = error
                 break
         why = first or Deferral("smarthost_unknown", "not in the settings any more")

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from awizo.errors import ActionError, Deferral, PermanentFailure
@@ -50,11 +50,17 @@ class RecipientResult:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message with what must be known about its content before it is sent."""
+    """A message with what must be known about its content before it is sent.
+
+    Attributes:
+        may_end: Asked before the final dot. ``False``: somebody else may be sending it by now,
+            so the transaction is broken off, and the hop throws away what it has.
+    """
 
     message: SpooledMessage
     content: Content
     facts: Facts
+    may_end: Callable[[], bool] = lambda: True
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -63,6 +69,10 @@ class Mail:
         return not envelope.reverse_path.isascii() or (
             envelope.smtputf8 and self.facts.eight_bit_header
         )
+
+
+class Withdrawn(Deferral):
+    """The mail was ours no longer; nothing was handed over, and no other hop is to be asked."""
 
 
 class CannotTake(Exception):
@@ -86,6 +96,7 @@ async def transact(connection: Connection, mail: Mail, recipients: Sequence[Reci
         Trouble: The connection broke before the final dot; nothing was handed over.
         CannotTake: The hop takes no such mail, or not now; nothing was handed over.
         PermanentFailure: ``content_damaged``, ``content_unsafe``; nothing was handed over.
+        Withdrawn: It was ours no longer before the final dot; nothing was handed over.
     """
     refuse_what_it_cannot_take(connection, mail)
     results: Results = {}
@@ -232,6 +243,7 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
     Raises:
         Trouble: The connection broke before the final dot.
         PermanentFailure: ``content_damaged``: it is not what was accepted.
+        Withdrawn: It may be somebody else's by now.
     """
     reply = _going_on(await connection.say("DATA"))
     if reply.code != 354:
@@ -255,6 +267,8 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
         await wire.flush(timeout_s)
         if not wire.quiet:
             raise Trouble("smarthost_unreachable", "it spoke, or hung up, within the mail")
+        if not mail.may_end():
+            raise Withdrawn("lease_lost", "the database was away, another replica may send it")
     except Trouble as trouble:
         return await _early_reply(connection, trouble), "data"
     except BaseException:

@@ -209,8 +209,17 @@ class Spool(Protocol):
     ) -> list[LeasedDelivery]:
         """Take due ``received`` deliveries to buyers, fair between routes, oldest first."""
 
-    async def due_kinds(self, *, now: datetime, kinds: Collection[WorkKind]) -> set[WorkKind]:
-        """Those of *kinds* that have due work: one look that disturbs nobody."""
+    async def due_kinds(
+        self,
+        *,
+        now: datetime,
+        kinds: Collection[WorkKind],
+        busy_smarthosts: Collection[str] = (),
+    ) -> set[WorkKind]:
+        """Those of *kinds* that have due work: one look that disturbs nobody.
+
+        Here and below, mails that leave by one of *busy_smarthosts* are passed over.
+        """
 
     async def lease_jobs(
         self,
@@ -221,6 +230,7 @@ class Spool(Protocol):
         limit: int,
         forward: bool,
         with_siblings: bool = False,
+        busy_smarthosts: Collection[str] = (),
     ) -> list[Job]:
         """Take due jobs: with *forward* only ``Forward`` jobs, else only the others.
 
@@ -235,8 +245,10 @@ class Spool(Protocol):
         messages to the same smarthosts, so that they leave together.
         """
 
-    async def renew(self, leases: Sequence[str], *, now: datetime, lease_s: float) -> None:
-        """Prolong leases; those that are lost are passed over."""
+    async def renew(
+        self, leases: Sequence[str], *, now: datetime, lease_s: float
+    ) -> Collection[str]:
+        """Prolong leases; returns those that were not lost."""
 
     async def take_back_leases(self, *, owner_prefix: str | None = None) -> int:
         """End every lease (of owners with this prefix): the process that had them is dead."""
@@ -326,7 +338,11 @@ class Spool(Protocol):
         """Held deliveries whose time is over."""
 
     async def next_due(
-        self, *, now: datetime, kinds: Collection[WorkKind] = ALL_WORK
+        self,
+        *,
+        now: datetime,
+        kinds: Collection[WorkKind] = ALL_WORK,
+        busy_smarthosts: Collection[str] = (),
     ) -> datetime | None:
         """When the next delivery, job or follow-up falls due, leased ones left out."""
 

@@ -53,20 +53,42 @@ MOST_LANES = 100_000  # more than any installation has routes times accounts
 TABLES = (DELIVERIES, FORWARDS, FOLLOW_UPS)  # one kind for each table
 
 
-def lanes_with_work(tx: Transaction, kind: Kind, *, now: int, after: str, limit: int) -> list[str]:
-    """Lanes with due work, in order, the first ones behind *after*, then from the beginning."""
-    found = _lanes_behind(tx, kind, now=now, after=after, limit=limit)
+def lanes_with_work(
+    tx: Transaction,
+    kind: Kind,
+    *,
+    now: int,
+    after: str,
+    limit: int,
+    busy: Collection[str] = (),
+) -> list[str]:
+    """Lanes with due work, in order, the first ones behind *after*, then from the beginning.
+
+    Args:
+        busy: Smarthosts whose mails are passed over.
+    """
+    found = _lanes_behind(tx, kind, now=now, after=after, limit=limit, busy=busy)
     if len(found) < limit and after:
-        again = _lanes_behind(tx, kind, now=now, after="", limit=limit)
+        again = _lanes_behind(tx, kind, now=now, after="", limit=limit, busy=busy)
         found += [lane for lane in again if lane not in found]
     return found[:limit]
 
 
 def _lanes_behind(
-    tx: Transaction, kind: Kind, *, now: int | None, after: str, limit: int
+    tx: Transaction,
+    kind: Kind,
+    *,
+    now: int | None,
+    after: str,
+    limit: int,
+    busy: Collection[str] = (),
 ) -> list[str]:
     """Lanes behind *after* with work due at *now*, or with any work at all."""
     lane, only, table = kind.lane, kind.only, kind.table
+    fronts = {f"busy_{place}": f"{name}/" for place, name in enumerate(busy)}
+    if kind is not FORWARDS:
+        fronts = {}
+    not_busy = "".join(f" AND substr(lane, 1, length(:{name})) <> :{name}" for name in fronts)
     begin = ">" if after else ">="  # "" stands before every lane, and is one itself
     due = f"""EXISTS (SELECT 1 FROM {table} t WHERE {only} t.{lane} = lanes.lane
         AND ready_at IS NOT NULL AND ready_at <= :now)"""
@@ -79,16 +101,25 @@ def _lanes_behind(
                 AND t.{lane} > lanes.lane ORDER BY t.{lane} LIMIT 1)
             FROM lanes WHERE lanes.lane IS NOT NULL
         )
-        SELECT lane FROM lanes WHERE lane IS NOT NULL AND {due if now is not None else "1 = 1"}
+        SELECT lane FROM lanes
+        WHERE lane IS NOT NULL {not_busy} AND {due if now is not None else "1 = 1"}
         LIMIT :limit""",
-        {"after": after, "limit": limit} | ({} if now is None else {"now": now}),
+        {"after": after, "limit": limit} | fronts | ({} if now is None else {"now": now}),
     )
     return [row["lane"] for row in rows]
 
 
-def pick(tx: Transaction, kind: Kind, *, now: int, after: str, limit: int) -> tuple[list[str], str]:
+def pick(
+    tx: Transaction,
+    kind: Kind,
+    *,
+    now: int,
+    after: str,
+    limit: int,
+    busy: Collection[str] = (),
+) -> tuple[list[str], str]:
     """Ids of due rows, one lane after the other, and the lane served last."""
-    lanes = lanes_with_work(tx, kind, now=now, after=after, limit=limit)
+    lanes = lanes_with_work(tx, kind, now=now, after=after, limit=limit, busy=busy)
     if not lanes:
         return [], after
     per_lane = -(-limit // len(lanes))
@@ -133,12 +164,15 @@ def _oldest(tx: Transaction, kind: Kind, *, lane: str, now: int, limit: int) -> 
     )
 
 
-def due_kinds(tx: Transaction, kinds: Collection[WorkKind], *, now: int) -> set[WorkKind]:
+def due_kinds(
+    tx: Transaction, kinds: Collection[WorkKind], *, now: int, busy: Collection[str] = ()
+) -> set[WorkKind]:
     """The kinds of which a round would find something."""
     found = {
         name
         for name in kinds
-        if name in BY_NAME and lanes_with_work(tx, BY_NAME[name], now=now, after="", limit=1)
+        if name in BY_NAME
+        and lanes_with_work(tx, BY_NAME[name], now=now, after="", limit=1, busy=busy)
     }
     if "holds" in kinds and tx.row(
         "SELECT 1 AS due FROM deliveries WHERE state = 'held' AND due_at <= :now LIMIT 1",
@@ -211,12 +245,13 @@ def lease(
     token: str,
     after: str,
     with_siblings: bool = False,
+    busy: Collection[str] = (),
 ) -> tuple[list[str], str]:
     """Pick due rows and lease them; returns their ids and the lane served last."""
     if kind.one_per_order:
         # Of two replicas the second must see the orders that the first has just taken.
         tx.exclusive("lease calls")
-    ids, last = pick(tx, kind, now=now, after=after, limit=limit)
+    ids, last = pick(tx, kind, now=now, after=after, limit=limit, busy=busy)
     if ids and with_siblings:
         ids += due_siblings(tx, ids, now=now)
     if ids and kind is DELIVERIES:
@@ -234,18 +269,25 @@ def _note_interrupted(tx: Transaction, condition: str, params: Params, *, now: i
         add_history(tx, row, [HistoryEntry(moment(now), INTERRUPTED)])
 
 
-def renew(tx: Transaction, leases: Sequence[str], *, until: int) -> None:
+def renew(tx: Transaction, leases: Sequence[str], *, until: int) -> set[str]:
+    """Prolong what is still leased under these tokens; returns their tokens."""
+    kept: set[str] = set()
     for kind in TABLES:
         mine = [token for token in leases if token.startswith(kind.mark)]
         if not mine:
             continue
         some, params = among("lease", mine)
-        tx.execute(
+        count = tx.execute(
             f"""UPDATE {kind.table} SET lease_until = :until,
                 ready_at = CASE WHEN ready_at IS NULL THEN NULL ELSE :until END
             WHERE lease IN {some}""",
             {"until": until, **params},
         )
+        if count < len(mine):  # the rows are ours until this transaction ends
+            held = tx.rows(f"SELECT lease FROM {kind.table} WHERE lease IN {some}", params)
+            mine = [row["lease"] for row in held]
+        kept.update(mine)
+    return kept
 
 
 def take_back(tx: Transaction, *, owner_prefix: str | None, now: int) -> int:
@@ -272,11 +314,13 @@ def check(changed: int, what: str) -> None:
         raise LeaseLost(f"the lease of {what} has passed to somebody else")
 
 
-def next_due(tx: Transaction, *, now: int, kinds: Collection[WorkKind]) -> int | None:
+def next_due(
+    tx: Transaction, *, now: int, kinds: Collection[WorkKind], busy: Collection[str] = ()
+) -> int | None:
     """When the next free row falls due: the earliest of all lanes."""
     found: list[int] = []
     for kind in (BY_NAME[name] for name in kinds if name in BY_NAME):
-        for lane in _lanes_behind(tx, kind, now=None, after="", limit=MOST_LANES):
+        for lane in _lanes_behind(tx, kind, now=None, after="", limit=MOST_LANES, busy=busy):
             row = tx.row(
                 f"""SELECT ready_at FROM {kind.table} WHERE {kind.only} {kind.lane} = :lane
                     AND ready_at IS NOT NULL AND (lease IS NULL OR ready_at <= :now)

@@ -34,7 +34,7 @@ DELIVERY_COLUMNS = """d.id, d.message_id, d.route, d.account, d.recipient_index,
     d.state, d.kind, d.disposition, d.order_id, d.problem, d.notes, d.plan, d.attempts,
     d.due_at, d.settled_at, d.jobs_made"""
 JOB_COLUMNS = """id, delivery_id, message_id, account, action, state, attempts, queued_at, due_at,
-    progress, code, reply, lease"""
+    progress, code, reply, lease, smarthost"""
 FOLLOW_UP_COLUMNS = "id, delivery_id, account, kind, attempts, data, due_at, lease"
 MESSAGE_COLUMNS = """id, route, accounts, smarthost, policy, envelope, size_bytes, sha256,
     rfc_message_id, content_in"""
@@ -111,6 +111,7 @@ def job_of(row: Row) -> Job:
         code=row["code"],
         reply=row["reply"],
         lease=row["lease"] or "",
+        smarthost=row["smarthost"],
     )
 
 
@@ -231,6 +232,7 @@ def job_row(
 ) -> dict[str, Any]:
     """A new job; not ready until it is armed."""
     forward = isinstance(action, Forward)
+    lane = f"{account or ''}/{route}"
     return {
         "id": f"{delivery_id}.{position}",
         "delivery_id": delivery_id,
@@ -240,7 +242,8 @@ def job_row(
         "smarthost": smarthost,
         "position": position,
         "forward": int(forward),
-        "lane": f"{account or ''}/{route}",
+        # One smarthost to a lane, at its front: those of a busy one are passed over together.
+        "lane": f"{smarthost}/{lane}" if forward else lane,
         "order_key": None if isinstance(action, Forward) else f"{account}/{action.order_id}",
         "action": to_json(action),
         "state": JobState.QUEUED.value,

@@ -100,8 +100,16 @@ class DatabaseSpool:
 
         return await self._leased(leasing.DELIVERIES, unit)
 
-    async def due_kinds(self, *, now: datetime, kinds: Collection[WorkKind]) -> set[WorkKind]:
-        return await self._database.read(lambda tx: leasing.due_kinds(tx, kinds, now=micros(now)))
+    async def due_kinds(
+        self,
+        *,
+        now: datetime,
+        kinds: Collection[WorkKind],
+        busy_smarthosts: Collection[str] = (),
+    ) -> set[WorkKind]:
+        return await self._database.read(
+            lambda tx: leasing.due_kinds(tx, kinds, now=micros(now), busy=busy_smarthosts)
+        )
 
     async def lease_jobs(
         self,
@@ -112,11 +120,14 @@ class DatabaseSpool:
         limit: int,
         forward: bool,
         with_siblings: bool = False,
+        busy_smarthosts: Collection[str] = (),
     ) -> list[Job]:
         kind = leasing.FORWARDS if forward else leasing.CALLS
 
         def unit(tx: Transaction) -> tuple[list[Job], str]:
-            ids, last = self._lease(tx, kind, owner, now, lease_s, limit, with_siblings)
+            ids, last = self._lease(
+                tx, kind, owner, now, lease_s, limit, with_siblings, busy_smarthosts
+            )
             return rows.jobs_by_id(tx, ids), last
 
         return await self._leased(kind, unit)
@@ -136,6 +147,7 @@ class DatabaseSpool:
         lease_s: float,
         limit: int,
         with_siblings: bool = False,
+        busy: Collection[str] = (),
     ) -> tuple[list[str], str]:
         return leasing.lease(
             tx,
@@ -147,11 +159,14 @@ class DatabaseSpool:
             token=secrets.token_hex(8),
             after=self._served.get(kind, ""),
             with_siblings=with_siblings,
+            busy=busy,
         )
 
-    async def renew(self, leases: Sequence[str], *, now: datetime, lease_s: float) -> None:
+    async def renew(
+        self, leases: Sequence[str], *, now: datetime, lease_s: float
+    ) -> Collection[str]:
         until = micros(now + timedelta(seconds=lease_s))
-        await self._database.write(lambda tx: leasing.renew(tx, leases, until=until))
+        return await self._database.write(lambda tx: leasing.renew(tx, leases, until=until))
 
     async def take_back_leases(self, *, owner_prefix: str | None = None) -> int:
         now = micros(self._now())
@@ -295,10 +310,16 @@ class DatabaseSpool:
         return await self._database.read(lambda tx: listing.due_holds(tx, now=now, limit=limit))
 
     async def next_due(
-        self, *, now: datetime, kinds: Collection[WorkKind] = ALL_WORK
+        self,
+        *,
+        now: datetime,
+        kinds: Collection[WorkKind] = ALL_WORK,
+        busy_smarthosts: Collection[str] = (),
     ) -> datetime | None:
         return moment_or_none(
-            await self._database.read(lambda tx: leasing.next_due(tx, now=micros(now), kinds=kinds))
+            await self._database.read(
+                lambda tx: leasing.next_due(tx, now=micros(now), kinds=kinds, busy=busy_smarthosts)
+            )
         )
 
     # -- people --------------------------------------------------------------------------------

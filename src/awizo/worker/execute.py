@@ -73,7 +73,11 @@ REPORT_AGAIN_S = 1.0
 
 
 class Execution:
-    """Runs jobs; many may run side by side, each under a lease of its own."""
+    """Runs jobs; many may run side by side, each under a lease of its own.
+
+    Args:
+        are_ours: Whether nobody else can have taken any of these leases.
+    """
 
     def __init__(
         self,
@@ -93,6 +97,7 @@ class Execution:
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         new_id: Callable[[], str],
+        are_ours: Callable[[Sequence[str]], bool] = lambda leases: True,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -109,6 +114,7 @@ class Execution:
         self._now = now
         self._jitter = jitter
         self._new_id = new_id
+        self._are_ours = are_ours
         # Standing alerts about the way out, with the smarthosts that have the trouble.
         self._smarthost_alerts: dict[str, set[str]] = {code: set() for code in TROUBLE_AT_SMARTHOST}
 
@@ -331,6 +337,7 @@ class Execution:
                 message,
                 lambda: self._spool.content_chunks(message.id),
                 self._smarthosts,
+                may_end=lambda: self._are_ours([job.lease for job in ready]),
             )
         except NotFound:
             results = _all_failed(ready, deliveries, PermanentFailure("content_missing"))

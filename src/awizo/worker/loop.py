@@ -7,6 +7,9 @@ Four lanes, so that none waits behind another: judging, the way out, calls to Al
 follow-ups. A lane leases no more than it can start at once. One look tells which lanes have
 work; a lane that is full is not looked at. Rounds do not follow each other at once: while much
 goes on, several pieces end meanwhile, and one lease takes their successors.
+
+On the way out each smarthost has hands of its own: one that takes connections and then says
+nothing keeps those, and no others.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,18 +29,23 @@ from awizo.model import Job
 from awizo.settings import Settings
 from awizo.spool.port import FollowUp, LeasedDelivery, Spool, StoredDelivery, WorkKind
 from awizo.telemetry.logging import places
+from awizo.worker.leases import Leases
 
 log = structlog.get_logger()
 
 IDLE_S = 5.0  # longest sleep: another process may have changed the spool
 LISTENING_S = 60.0
 SICK_STORE_S = 2.0  # pause before asking a store again that just failed
+# A store that was away for as long as leases last: so long we leave to other replicas to report
+# what they have sent meanwhile, before their leases are taken for those of the dead.
+REPORTING_S = 8.0
 
 NOT_TO_BE_HAD_S = 0.05  # until due work is looked at again that a round did not get
 BREATH_S = 0.003  # from the beginning of one round of leasing to that of the next
 
 JUDGING = 4
-FORWARDING = 16
+FORWARDING = 16  # by one smarthost; from there on no more is leased for it
+MOST_FORWARDING = 256  # by all of them
 ACTING = 16
 FOLLOWING_UP = 4
 
@@ -46,8 +55,7 @@ class _Lane:
     """Work of one sort: how many may run, and the tasks that do."""
 
     limit: int
-    running: set[asyncio.Task[None]] = field(default_factory=set)
-    leases: dict[asyncio.Task[None], tuple[str, ...]] = field(default_factory=dict)
+    running: dict[asyncio.Task[None], tuple[str, ...]] = field(default_factory=dict)  # leases
 
     @property
     def free(self) -> int:
@@ -70,6 +78,7 @@ class Worker:
         end_hold: Callable[[StoredDelivery], Awaitable[None]],
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        leases: Leases | None = None,
     ) -> None:
         self._settings = settings
         self._spool = spool
@@ -83,9 +92,16 @@ class Worker:
         self._clock = clock
         self._seen: tuple[datetime, float] | None = None
         self._unsure = False  # the store was sick: leases could not be renewed
+        self._sick_since: float | None = None
         self._lease_s = settings.retry.lease_s
+        self._leases = Leases(lease_s=self._lease_s, clock=clock) if leases is None else leases
         self._judging = _Lane(JUDGING)
-        self._forwarding = _Lane(FORWARDING)
+        # Twice what one may have: a round may begin as much again for the last that is not busy.
+        ways_out = 1 + len(settings.smarthosts)
+        self._forwarding = _Lane(
+            FORWARDING if ways_out == 1 else min(2 * FORWARDING * ways_out, MOST_FORWARDING)
+        )
+        self._by_smarthost: Counter[str] = Counter()
         self._acting = _Lane(ACTING)
         self._following_up = _Lane(FOLLOWING_UP)
         self._stopping = False
@@ -112,6 +128,8 @@ class Worker:
                     except StoreError as error:
                         log.warning("store_not_well", error=str(error))
                         self._unsure = True
+                        if self._sick_since is None:
+                            self._sick_since = self._clock()
                         await asyncio.sleep(SICK_STORE_S)
                     # After a rest this costs nothing; under load it makes rounds larger.
                     took_s = asyncio.get_running_loop().time() - round_began
@@ -142,38 +160,43 @@ class Worker:
             # Our own leases may look as if they were over; they must not be handed out again.
             await self._renew_running(now)
             self._unsure = False
+            if await self._let_others_report():
+                return 1
         self._seen = (now, ticks)
         kinds = self._kinds_with_hands_free()
         due: set[WorkKind] = set()
         if kinds:
-            due = await self._spool.due_kinds(now=now, kinds=kinds)
+            due = await self._spool.due_kinds(now=now, kinds=kinds, busy_smarthosts=self._busy)
         began = 0
         if "forwards" in due:
             jobs = await self._spool.lease_jobs(
-                owner=self._owner, now=now, lease_s=self._lease_s,
-                limit=self._forwarding.free, forward=True, with_siblings=True,
+                owner=self._owner, now=now, lease_s=self._lease_s, forward=True,
+                limit=min(self._forwarding.free, FORWARDING), with_siblings=True,
+                busy_smarthosts=self._busy,
             )  # fmt: skip
             for group in _together(jobs):
-                self._begin(self._forwarding, self._send(group), tuple(job.lease for job in group))
+                self._begin_sending(group, ticks)
                 began += 1
         if "deliveries" in due:
             for leased in await self._spool.lease_deliveries(
                 owner=self._owner, now=now, lease_s=self._lease_s, limit=self._judging.free
             ):
-                self._begin(self._judging, self._judge(leased), (leased.lease,))
+                self._begin(self._judging, self._judge(leased), (leased.lease,), ticks)
                 began += 1
         if "calls" in due:
             for job in await self._spool.lease_jobs(
                 owner=self._owner, now=now, lease_s=self._lease_s,
                 limit=self._acting.free, forward=False,
             ):  # fmt: skip
-                self._begin(self._acting, self._act(job), (job.lease,))
+                self._begin(self._acting, self._act(job), (job.lease,), ticks)
                 began += 1
         if "follow_ups" in due:
             for follow_up in await self._spool.lease_follow_ups(
                 owner=self._owner, now=now, lease_s=self._lease_s, limit=self._following_up.free
             ):
-                self._begin(self._following_up, self._follow_up(follow_up), (follow_up.lease,))
+                self._begin(
+                    self._following_up, self._follow_up(follow_up), (follow_up.lease,), ticks
+                )
                 began += 1
         if "holds" in due:
             for stored in await self._spool.due_holds(now=now, limit=50):
@@ -191,25 +214,50 @@ class Worker:
         }
         return [kind for kind, lane in lanes.items() if lane.free > 0]
 
-    def _begin(self, lane: _Lane, work: Awaitable[None], leases: tuple[str, ...]) -> None:
+    @property
+    def _busy(self) -> list[str]:
+        """Smarthosts that have all the hands that one may have."""
+        return [name for name, count in self._by_smarthost.items() if count >= FORWARDING]
+
+    def _begin_sending(self, group: Sequence[Job], ticks: float) -> None:
+        smarthost = group[0].smarthost
+        leases = tuple(job.lease for job in group)
+        self._by_smarthost[smarthost] += 1
+        task = self._begin(self._forwarding, self._send(group), leases, ticks)
+        task.add_done_callback(lambda _: self._by_smarthost.subtract((smarthost,)))
+
+    def _begin(
+        self, lane: _Lane, work: Awaitable[None], leases: tuple[str, ...], ticks: float
+    ) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
-        lane.running.add(task)
-        lane.leases[task] = leases
+        lane.running[task] = leases
+        self._leases.taken(leases, asked_at=ticks)
 
         def ended(done: asyncio.Future[None]) -> None:
-            lane.running.discard(task)
-            lane.leases.pop(task, None)
+            lane.running.pop(task, None)
+            self._leases.ended(leases)
             self._nudge.set()
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("work_crashed", error=type(error).__name__, places=places(error))
 
         task.add_done_callback(ended)
+        return task
+
+    async def _let_others_report(self) -> bool:
+        """After a store was away for long: wait, once; whether that was so."""
+        since, self._sick_since = self._sick_since, None
+        if since is None or self._clock() - since < self._lease_s / 2:
+            return False
+        await asyncio.sleep(REPORTING_S)
+        return True
 
     async def _sleep(self) -> None:
         """Until work is announced, one of ours ends, or something falls due."""
         now = self._now()
         kinds = self._kinds_with_hands_free()
-        due = await self._spool.next_due(now=now, kinds=kinds) if kinds else None
+        due = None
+        if kinds:
+            due = await self._spool.next_due(now=now, kinds=kinds, busy_smarthosts=self._busy)
         wait_s = IDLE_S
         if due is not None:
             # Due but not to be had: another owner, or waiting for a sibling.
@@ -232,9 +280,11 @@ class Worker:
         return ahead_s > self._lease_s / 3
 
     async def _renew_running(self, now: datetime) -> None:
-        leases = [token for lane in self._lanes for one in lane.leases.values() for token in one]
+        leases = [token for lane in self._lanes for one in lane.running.values() for token in one]
         if leases:
-            await self._spool.renew(leases, now=now, lease_s=self._lease_s)
+            asked_at = self._clock()
+            kept = await self._spool.renew(leases, now=now, lease_s=self._lease_s)
+            self._leases.renewed(leases, kept, asked_at=asked_at)
 
     async def _renew_leases(self) -> None:
         while True:
