@@ -145,7 +145,7 @@ async def test_a_client_that_never_reads_is_paused_and_not_buffered() -> None:
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(flood(), 1.5)
         (session,) = listener.server._sessions
-        assert session._writer.transport.get_write_buffer_size() < 2_000_000
+        assert session.transport.get_write_buffer_size() < 2_000_000
         assert len(session._wire._buffer) < 1_000_000
         assert sum(map(len, session._out)) < 2_000_000
 

@@ -298,8 +298,9 @@ class Intake:
         context = None
         if bound.implicit_tls and self._certificate is not None:
             context = self._certificate.context()
-        _, session = await self._loop.connect_accepted_socket(
-            lambda: SmtpSession(self._around, peer=peer, client=client, tls=context is not None),
+        session = SmtpSession(self._around, peer=peer, client=client, tls=context is not None)
+        await self._loop.connect_accepted_socket(
+            lambda: session,  # with TLS, uvloop returns a protocol of its own in its place
             sock,
             ssl=context,
             ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT_S,

@@ -7,7 +7,7 @@ the client hears 451, the cause goes to the log.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,12 @@ class Reply:
 
     text: str
     closes: bool = False
+    code: int = field(init=False)
+    line: bytes = field(init=False)  # as it is sent
 
-    @property
-    def code(self) -> int:
-        return int(self.text[:3])
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "code", int(self.text[:3]))
+        object.__setattr__(self, "line", self.text.encode() + b"\r\n")
 
 
 OK = Reply("250 2.0.0 OK")

@@ -19,7 +19,7 @@ import structlog
 
 from awizo.intake import auth, replies
 from awizo.intake.auth import FailureDelays, Passwords
-from awizo.intake.conversation import NEVER, Conversation, Expired
+from awizo.intake.conversation import NEVER, Conversation, Expired, Work
 from awizo.intake.handler import Handler, Received
 from awizo.intake.limits import STRESS_IDLE_S, Connections, Space
 from awizo.intake.paths import Sender, read_mail, read_rcpt
@@ -90,6 +90,7 @@ class SmtpSession(Conversation):
         self._extended = False
         self._smtp_user: str | None = None
         self._mail: Transaction | None = None
+        self._incoming: MessageReader | None = None
         self._wrong_passwords = 0
         self._trusted = self._is_trusted()
         # Of the client, not of a balancer in front of it: else all of its clients could say so.
@@ -106,14 +107,17 @@ class SmtpSession(Conversation):
 
     def forget_mail(self) -> None:
         self._mail = None
+        reader, self._incoming = self._incoming, None
+        if reader is not None:
+            reader.body.drop()
 
     # -- greeting --------------------------------------------------------------------------------
 
-    async def smtp_HELO(self, hostname: str) -> None:
+    def smtp_HELO(self, hostname: str) -> None:
         if self._hello(hostname, extended=False):
             self.say(Reply(f"250 {self._around.hostname}"))
 
-    async def smtp_EHLO(self, hostname: str) -> None:
+    def smtp_EHLO(self, hostname: str) -> None:
         if not self._hello(hostname, extended=True):
             return
         lines = [
@@ -148,7 +152,7 @@ class SmtpSession(Conversation):
 
     # -- a mail ----------------------------------------------------------------------------------
 
-    async def smtp_MAIL(self, arg: str) -> None:
+    def smtp_MAIL(self, arg: str) -> None:
         if not self._helo:
             self.say(replies.SAY_HELLO)
             return
@@ -185,7 +189,7 @@ class SmtpSession(Conversation):
             return replies.NO_RELAY
         return replies.MUST_AUTHENTICATE if self._may_log_in_here() else replies.MUST_START_TLS
 
-    async def smtp_RCPT(self, arg: str) -> None:
+    def smtp_RCPT(self, arg: str) -> None:
         mail = self._mail
         if mail is None:
             self.say(replies.NEED_MAIL)
@@ -205,7 +209,7 @@ class SmtpSession(Conversation):
             return replies.TOO_MANY_RECIPIENTS
         return read_rcpt(arg, extended=self._extended, smtputf8=mail.sender.smtputf8)
 
-    async def smtp_DATA(self, arg: str) -> None:
+    def smtp_DATA(self, arg: str) -> None:
         mail = self._mail
         refusal = None
         if arg:
@@ -218,28 +222,13 @@ class SmtpSession(Conversation):
             refusal = replies.STORAGE_FULL
         if mail is None or mail.route is None or refusal is not None:
             self.say(refusal or replies.NEED_MAIL)
-            if self._wire.has_bytes and not self._closing:
+            if self._more_waits and not self._closing:
                 # A message sent on unasked would be read as commands, its author's commands.
                 self.say(replies.PIPELINED_BEHIND_DATA)
             return
         self.say(replies.START_DATA)
-        await self._flush()
         reader = MessageReader(self._intake, folder=self._around.body_folder, now=self.loop.time())
-        self._mail = None
-        try:
-            reply = await self._received(mail, mail.route, reader)
-        except MuchTooLarge:
-            reply = replies.MUCH_TOO_LARGE
-        finally:
-            reader.body.drop()
-        if reply.code == 250:
-            self._errors = self._chat = 0
-        self.say(reply)
-
-    async def _received(
-        self, mail: Transaction, route: RouteChoice, reader: MessageReader
-    ) -> Reply:
-        """Read the message, and hand it on when nothing is wrong with it."""
+        self._incoming = reader
 
         def look_at_the_clock(now: float) -> float:
             if (expired := reader.expired(now)) is None:
@@ -248,18 +237,37 @@ class SmtpSession(Conversation):
             return NEVER
 
         self._patience(reader.tick_s, look_at_the_clock)
+        self._message = self._read_message
+
+    def _read_message(self, chunk: bytes) -> bytes | None:
+        assert self._incoming is not None
         try:
-            await self._wire.pour(reader.take)
-        finally:
-            self._patience(None, self._idle_check)
+            return self._incoming.take(chunk)
+        except MuchTooLarge:
+            self.say(replies.MUCH_TOO_LARGE)
+        except Exception as error:
+            # What still comes of the message must not be read as commands.
+            self._failed(error)
+            self._closing = self._cut = True
+        return b""
+
+    def _message_ended(self) -> Work | None:
+        self._patience(None, self._idle_check)
+        mail, reader = self._mail, self._incoming
+        self._mail = None
+        if self._closing or mail is None or mail.route is None or reader is None:
+            self.forget_mail()
+            return None
         if (refusal := reader.refusal()) is not None:
             metrics.MAILS_RECEIVED.labels("refused").inc()
-            return refusal
-        return await self._around.handler.accept(
+            self.forget_mail()
+            self.say(refusal)
+            return None
+        return self._accept(
             Received(
                 sender=mail.sender,
                 recipients=tuple(mail.recipients.values()),
-                route=route,
+                route=mail.route,
                 client=Client(
                     address=self._client or "",
                     helo=self._helo,
@@ -271,51 +279,55 @@ class SmtpSession(Conversation):
             )
         )
 
+    async def _accept(self, received: Received) -> None:
+        try:
+            reply = await self._around.handler.accept(received)
+        finally:
+            self.forget_mail()
+        if reply.code == 250:
+            self._errors = self._chat = 0
+        self.say(reply)
+
     # -- small commands --------------------------------------------------------------------------
 
-    async def smtp_RSET(self, arg: str) -> None:
+    def smtp_RSET(self, arg: str) -> None:
         if arg:
             self.say(replies.NO_ARGUMENT)
             return
         self._mail = None
         self.say(replies.OK)
 
-    async def smtp_NOOP(self, arg: str) -> None:
+    def smtp_NOOP(self, arg: str) -> None:
         self.say(replies.OK)
 
-    async def smtp_QUIT(self, arg: str) -> None:
+    def smtp_QUIT(self, arg: str) -> None:
         self.say(replies.NO_ARGUMENT if arg else replies.BYE)
 
-    async def smtp_HELP(self, arg: str) -> None:
+    def smtp_HELP(self, arg: str) -> None:
         self.say(replies.HELP)
 
-    async def smtp_VRFY(self, arg: str) -> None:
+    def smtp_VRFY(self, arg: str) -> None:
         self.say(replies.CANNOT_VERIFY if arg else replies.bad_parameter("Syntax: VRFY address"))
 
-    async def smtp_EXPN(self, arg: str) -> None:
+    def smtp_EXPN(self, arg: str) -> None:  # type: ignore[override]
         self.say(replies.NOT_IMPLEMENTED)
 
     # -- TLS and AUTH ----------------------------------------------------------------------------
 
-    async def smtp_STARTTLS(self, arg: str) -> None:
+    def smtp_STARTTLS(self, arg: str) -> Work | None:
+        refusal = None
         if arg:
-            self.say(replies.NO_ARGUMENT)
-            return
-        if self._tls:
-            self.say(replies.TLS_RUNS)
-            return
-        if self._around.certificate is None:
-            self.say(replies.TLS_NOT_OFFERED)
-            return
-        self.say(replies.START_TLS)
-        await self._flush()
-        # Whatever came in the clear behind STARTTLS may be another's words (RFC 3207 section 6).
-        self._wire.clear()
-        await self._writer.start_tls(
-            self._around.certificate.context(), ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
-        )
-        self.transport = self._writer.transport
-        self._tls = True
+            refusal = replies.NO_ARGUMENT
+        elif self._tls:
+            refusal = replies.TLS_RUNS
+        elif self._around.certificate is None:
+            refusal = replies.TLS_NOT_OFFERED
+        self.say(refusal or replies.START_TLS)
+        return None if refusal is not None else self._start_tls()
+
+    async def _start_tls(self) -> None:
+        assert self._around.certificate is not None
+        await self._begin_tls(self._around.certificate.context(), HANDSHAKE_TIMEOUT_S)
         self._forget()
 
     def _forget(self) -> None:
@@ -325,7 +337,7 @@ class SmtpSession(Conversation):
         self._smtp_user = None
         self._mail = None
 
-    async def smtp_AUTH(self, arg: str) -> None:
+    def smtp_AUTH(self, arg: str) -> Work | None:
         mechanism, _, initial = arg.partition(" ")
         refusal = None
         if not self._intake.users:
@@ -340,18 +352,21 @@ class SmtpSession(Conversation):
             refusal = replies.AUTH_UNKNOWN_MECHANISM
         if refusal is not None:
             self.say(refusal)
-            return
-        if mechanism.upper() == "PLAIN":
-            message = await self._answer("", initial)
-            credentials = message and auth.plain_credentials(message)
-        else:
-            user = await self._answer("VXNlcm5hbWU6", initial)  # "Username:"
-            password = None if user is None else await self._answer("UGFzc3dvcmQ6", "")
-            credentials = None if not user or password is None else (user, password)
-            message = password
-        if message is None:
-            return
-        await self._check(credentials or None)
+            return None
+        return (
+            self._log_in_plain(initial) if mechanism.upper() == "PLAIN" else self._log_in(initial)
+        )
+
+    async def _log_in_plain(self, initial: str) -> None:
+        message = await self._answer("", initial)
+        if message is not None:
+            await self._check(auth.plain_credentials(message) if message else None)
+
+    async def _log_in(self, initial: str) -> None:
+        user = await self._answer("VXNlcm5hbWU6", initial)  # "Username:"
+        password = None if user is None else await self._answer("UGFzc3dvcmQ6", "")
+        if password is not None:
+            await self._check((user, password) if user else None)
 
     async def _answer(self, challenge: str, initial: str) -> str | None:
         """The client's answer to a challenge in base64, decoded; ``None``: it was refused."""
@@ -405,7 +420,7 @@ class SmtpSession(Conversation):
 
     # -- XCLIENT ---------------------------------------------------------------------------------
 
-    async def smtp_XCLIENT(self, arg: str) -> None:
+    def smtp_XCLIENT(self, arg: str) -> None:
         if not self._may_xclient:
             self.say(replies.UNKNOWN_COMMAND)
             return

@@ -80,13 +80,16 @@ class Wire:
             if rest is None:
                 return
             self._sink = None
-            self._buffer += rest
+            self._keep(rest)
         else:
-            self._buffer += chunk
-            if len(self._buffer) > HIGH_WATER_BYTES and not self._paused:
-                self._paused = True
-                self.pause()
+            self._keep(chunk)
         self._wake()
+
+    def _keep(self, chunk: bytes) -> None:
+        self._buffer += chunk
+        if len(self._buffer) > HIGH_WATER_BYTES and not self._paused:
+            self._paused = True
+            self.pause()
 
     def end(self, reason: Exception | None = None) -> None:
         """Nothing more comes; whoever pulls gets *reason*, by default ConnectionEnded."""
@@ -109,11 +112,6 @@ class Wire:
                 waiter.set_exception(error)
 
     # -- the session's side ----------------------------------------------------------------------
-
-    @property
-    def has_line(self) -> bool:
-        """Whether the next line has arrived already."""
-        return self._buffer.find(b"\n", self._searched) >= 0
 
     @property
     def has_bytes(self) -> bool:
@@ -159,11 +157,14 @@ class Wire:
         """Give everything to *sink* until it returns what is not its own any more."""
         if self._buffer:
             waiting = bytes(self._buffer)
-            self.clear()
+            self._buffer.clear()
+            self._searched = 0
             rest = sink(waiting)
             if rest is not None:
                 self._buffer += rest
+                self._go_on()
                 return
+            self._go_on()
         if self._ended is None:
             self._sink = sink
         await self._more()
