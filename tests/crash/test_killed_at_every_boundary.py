@@ -4,7 +4,9 @@ However it died: each mail that got 250 is there with the bytes it came with, no
 document, link and parcel is once at Allegro, and each mail that goes on has arrived.
 
 A shop is played that knows only what it was told: what got no 250 it hands in again, as shops
-do. A sample is drawn for each run; ``AWIZO_CRASHES=2000`` makes a full one.
+do. An ordinary run kills at points spread over the whole life, others each time;
+``AWIZO_CRASHES=2000`` makes a full one, half of it at writes, half at pieces of traffic. It comes
+in parts that may run side by side (``-n 2``) or one at a time (``-k part03of40``).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import smtplib
 import sqlite3
@@ -44,8 +47,10 @@ from support.pdfs import a_pdf
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-ALL = int(os.environ.get("AWIZO_CRASHES", "0"))
-SAMPLE = 24  # of each sort, in an ordinary run
+SAMPLE = 24  # kills of each sort, in an ordinary run
+KILLS = int(os.environ.get("AWIZO_CRASHES", "0")) // 2 or SAMPLE
+PART = 25  # kills of one test
+PARTS = -(-KILLS // PART)
 PATIENCE_S = 60.0
 
 
@@ -400,6 +405,7 @@ async def die_and_live(
         world.kill()
         await world.end()
         await check(world, told)
+    await asyncio.to_thread(shutil.rmtree, folder)  # thousands of them fill a disk
 
 
 async def count_boundaries(folder: Path, forks: ForkServer) -> tuple[int, int]:
@@ -412,32 +418,40 @@ async def count_boundaries(folder: Path, forks: ForkServer) -> tuple[int, int]:
         return int((folder / "points").read_text().split()[0]), world.wire.count
 
 
-def drawn(count: int, sample: int, rng: random.Random) -> list[int]:
-    points = list(range(1, count + 1))
-    return points if sample >= count else sorted(rng.sample(points, sample))
+PART_BY_PART = pytest.mark.parametrize(
+    "part", range(PARTS), ids=[f"part{number:02}of{PARTS}" for number in range(1, PARTS + 1)]
+)
+SHIFT = random.random()
 
 
-async def test_a_service_killed_at_any_write_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    rng = random.Random()
+def points(part: int, count: int) -> list[tuple[int, int]]:
+    """Where the kills of a part are, with the turn in which each is: all together go over the
+    *count* points again and again, or are spread over them evenly where they are fewer."""
+    numbers = range(part * PART, min((part + 1) * PART, KILLS))
+    if count <= KILLS:
+        return [(1 + number % count, number // count) for number in numbers]
+    return [(1 + int((number + SHIFT) * count / KILLS), number % 2) for number in numbers]
+
+
+@PART_BY_PART
+async def test_a_service_killed_at_any_write_loses_and_doubles_nothing(
+    part: int, tmp_path: Path
+) -> None:
     async with a_fork_server() as forks:
         writes, _ = await count_boundaries(tmp_path / "count", forks)
         assert writes > 50
-        rounds = max(1, ALL // (2 * writes)) if ALL else 1
-        for turn in range(rounds):
-            for point in drawn(writes, ALL or SAMPLE, rng):
-                await die_and_live(tmp_path / f"w{turn}-{point}", forks, store=point)
+        for point, turn in points(part, writes):
+            await die_and_live(tmp_path / f"w{turn}-{point}", forks, store=point)
 
 
+@PART_BY_PART
 async def test_a_service_killed_at_any_piece_of_traffic_loses_and_doubles_nothing(
-    tmp_path: Path,
+    part: int, tmp_path: Path
 ) -> None:
-    rng = random.Random()
     async with a_fork_server() as forks:
         _, pieces = await count_boundaries(tmp_path / "count", forks)
         assert pieces > 50
-        rounds = max(1, ALL // (4 * pieces)) if ALL else 1
-        for turn in range(rounds):
-            for point in drawn(pieces, ALL or SAMPLE, rng):
-                deliver = bool(rng.getrandbits(1))
-                folder = tmp_path / f"p{turn}-{point}"
-                await die_and_live(folder, forks, wire=point, deliver=deliver)
+        for point, turn in points(part, pieces):
+            deliver = bool((point + turn) % 2)
+            folder = tmp_path / f"p{turn}-{point}"
+            await die_and_live(folder, forks, wire=point, deliver=deliver)
