@@ -18,7 +18,7 @@ SOMEBODY = "kupujacy@example.com"
 
 async def stand(house: House, *causes: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while [one["cause"] for one in await house.app.stores.spool.alerts()] != [*causes]:
+        while [one["cause"] for one in await house.app.stores.spool.alerts()] != [*causes]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 

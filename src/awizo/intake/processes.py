@@ -171,6 +171,11 @@ class IntakeProcesses:
                     pass
         except TimeoutError:
             pass
+        except asyncio.CancelledError:  # we are stopping: it may not know it yet
+            process.kill()
+            raise
+        if self._stopping:
+            child.say(DRAIN)
         if not child.listening:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -204,8 +209,10 @@ class IntakeProcesses:
             await self._start_again(row, pause_s)
 
     async def _start_again(self, row: int, pause_s: float) -> None:
-        while not self._stopping:
+        while True:
             await asyncio.sleep(pause_s)
+            if self._stopping:
+                return
             try:
                 await self._start(row)
             except (SettingsError, StoreError) as error:
