@@ -21,6 +21,7 @@ from support.processes import (
     PATIENCE_S,
     PROCESSES,
     children_of,
+    connected_to,
     connections_of,
     is_alive,
     named,
@@ -386,3 +387,17 @@ async def test_a_service_that_ends_while_a_process_is_being_started_again_leaves
             assert await served.stop() == 0
             assert time.monotonic() - began < 8
             assert not any(is_alive(pid) for pid in others)
+
+
+async def test_no_process_is_started_again_to_take_mail_while_the_service_ends(
+    tmp_path: Path,
+) -> None:
+    async with several(tmp_path, intake__drain_s=4) as (served, _):
+        victim, other = children_of(served.process.pid)
+        stuck = await connected_to(other, served.port)
+        await stuck.begin()  # the end waits for it, longer than a new process takes
+        os.kill(victim, signal.SIGKILL)
+        await until(happened(served, "intake_process_died"))
+        assert await served.stop() == 0
+        await stuck.close()
+        assert not named(served, "intake_process_started")
