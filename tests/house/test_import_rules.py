@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "awizo"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors resources",
+        "errors resources event_loop",
         "model",
         "problems",
         "settings",

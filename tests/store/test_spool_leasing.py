@@ -338,6 +338,8 @@ async def test_a_look_tells_which_kinds_of_work_are_due(desk: Desk) -> None:
     assert await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK) == set()
     await accepted(desk.spool, 1, recipients=(SOMEBODY,))
     await accepted(desk.spool, 2, received_at=NOON + seconds(40))
+    assert await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK) >= {"forwards"}
+    await desk.ids()  # what has just come is looked into only now
 
     assert await desk.spool.due_kinds(now=NOON, kinds=ALL_WORK) == {"forwards"}
     assert await desk.spool.due_kinds(now=NOON, kinds=JUDGING) == set()

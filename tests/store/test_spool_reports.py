@@ -454,6 +454,7 @@ async def test_history_is_kept_in_the_order_it_was_told(desk: Desk) -> None:
 
 async def test_history_can_only_be_added_to(desk: Desk, stores: Stores) -> None:
     await accepted(desk.spool)
+    assert await desk.ids()
 
     def rewrite(tx: Transaction) -> int:
         return tx.execute("UPDATE history SET event = 'nothing_happened'")

@@ -70,6 +70,7 @@ class Handler:
         self._on_accepted = on_accepted
         self._on_held = on_held
         self._loops = LoopGuard(spool)
+        self._log = log.bind()  # once: the lazy one looks its settings up for each line
 
     async def accept(self, received: Received) -> Reply:
         """Store a message with its deliveries; never raises but for cancellation."""
@@ -135,7 +136,7 @@ class Handler:
         await self._spool.accept(message, content)
         if self._on_accepted is not None:
             self._on_accepted()
-        log.info(
+        self._log.info(
             "mail_accepted",
             message_id=message.id,
             size_bytes=message.size_bytes,

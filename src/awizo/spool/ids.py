@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 LENGTH = 26
 RANDOM_BYTES = 10
+DRAWN_IDS = 64  # for so many ids randomness is drawn at once
 STEP_BYTES = 8  # of a step within a millisecond: the next id cannot be guessed from the last
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,10 +48,15 @@ class Ids:
     def __init__(self, now: Callable[[], datetime], random_bytes: Callable[[int], bytes]) -> None:
         self._now = now
         self._random_bytes = random_bytes
+        self._drawn = b""  # a draw from the system costs as much as all the rest
+        self._used = 0
         self._last = ""
 
     def __call__(self) -> str:
-        made = new_id(self._now(), self._random_bytes(RANDOM_BYTES))
+        if self._used >= len(self._drawn):
+            self._drawn, self._used = self._random_bytes(DRAWN_IDS * RANDOM_BYTES), 0
+        start, self._used = self._used, self._used + RANDOM_BYTES
+        made = new_id(self._now(), self._drawn[start : self._used])
         if made <= self._last:
             step = 1 + int.from_bytes(self._random_bytes(STEP_BYTES), "big")
             made = _written(_read(self._last) + step)

@@ -216,7 +216,8 @@ class Spool(Protocol):
         kinds: Collection[WorkKind],
         busy_smarthosts: Collection[str] = (),
     ) -> set[WorkKind]:
-        """Those of *kinds* that have due work: one look that disturbs nobody.
+        """Those of *kinds* that have due work: one look that disturbs nobody. One may be named
+        for which a round finds nothing: what was just accepted is not looked into.
 
         Here and below, mails that leave by one of *busy_smarthosts* are passed over.
         """

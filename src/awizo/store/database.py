@@ -54,6 +54,12 @@ def among(name: str, values: Sequence[Any]) -> tuple[str, dict[str, Any]]:
     return "(" + (", ".join(f":{key}" for key in params) or "NULL") + ")", params
 
 
+def adding(table: str, columns: Sequence[str]) -> str:
+    """The statement that adds a row with these columns."""
+    values = ", ".join(f":{column}" for column in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({values})"
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """Where SQLite and PostgreSQL differ in the statements that we write.
@@ -65,6 +71,7 @@ class Dialect:
         for_update: Ends a SELECT whose rows nobody else may change meanwhile.
         skip_locked: Ends a SELECT that takes rows and passes over those that others take.
         skip_locked_t: The same where only the rows of the table called ``t`` are taken.
+        has_inbox: Messages are accepted into one table and get their rows later.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Dialect:
     for_update: str
     skip_locked: str
     skip_locked_t: str
+    has_inbox: bool
 
 
 SQLITE = Dialect(
@@ -84,6 +92,7 @@ SQLITE = Dialect(
     for_update="",  # one writer at a time anyway
     skip_locked="",
     skip_locked_t="",
+    has_inbox=True,
 )
 POSTGRESQL = Dialect(
     name="postgresql",
@@ -93,6 +102,7 @@ POSTGRESQL = Dialect(
     for_update="FOR UPDATE",
     skip_locked="FOR UPDATE SKIP LOCKED",
     skip_locked_t="FOR UPDATE OF t SKIP LOCKED",
+    has_inbox=False,
 )
 
 
@@ -107,6 +117,9 @@ class Transaction(Protocol):
 
     def execute_many(self, sql: str, params: Sequence[Params]) -> None: ...
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows with one statement."""
+
     def rows(self, sql: str, params: Params = NOTHING) -> list[Row]: ...
 
     def row(self, sql: str, params: Params = NOTHING) -> Row | None:
@@ -120,6 +133,8 @@ class Transaction(Protocol):
 
 
 Unit = Callable[[Transaction], T]
+Together = Callable[[Transaction, Sequence[T]], None]
+"""Work on several items at once, all or none."""
 
 
 class Files(Protocol):
@@ -165,6 +180,12 @@ class Database(Protocol):
             StorageFull: No room.
             StoreError: The database did not take it, or cannot be reached.
             AwizoError: Whatever the unit raised; nothing of it is kept then.
+        """
+
+    async def write_together(self, unit: Together[T], item: T) -> None:
+        """As :meth:`write`, with the items of others who do the same at this moment.
+
+        When it fails for all together, it is tried for each by itself.
         """
 
     async def read(self, unit: Unit[T]) -> T:

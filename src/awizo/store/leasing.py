@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+import awizo.store.inbox as inbox
 from awizo.errors import LeaseLost
 from awizo.model import HistoryEntry
 from awizo.spool.port import LeasedDelivery, WorkKind
@@ -48,6 +49,7 @@ BY_NAME: dict[WorkKind, Kind] = {
     "calls": CALLS,
     "follow_ups": FOLLOW_UPS,
 }
+IN_INBOX: frozenset[WorkKind] = frozenset({"deliveries", "forwards"})
 INTERRUPTED = "judging_interrupted"
 MOST_LANES = 100_000  # more than any installation has routes times accounts
 TABLES = (DELIVERIES, FORWARDS, FOLLOW_UPS)  # one kind for each table
@@ -165,9 +167,15 @@ def _oldest(tx: Transaction, kind: Kind, *, lane: str, now: int, limit: int) -> 
 
 
 def due_kinds(
-    tx: Transaction, kinds: Collection[WorkKind], *, now: int, busy: Collection[str] = ()
+    tx: Transaction,
+    kinds: Collection[WorkKind],
+    *,
+    now: int,
+    busy: Collection[str] = (),
+    fresh: bool = True,
 ) -> set[WorkKind]:
-    """The kinds of which a round would find something."""
+    """The kinds of which a round would find something; with *fresh*, may find something in what
+    was just accepted and is not looked into yet."""
     found = {
         name
         for name in kinds
@@ -179,6 +187,8 @@ def due_kinds(
         {"now": now},
     ):
         found.add("holds")
+    if fresh and inbox.has_some(tx):
+        found |= IN_INBOX.intersection(kinds)
     return found
 
 
@@ -315,9 +325,15 @@ def check(changed: int, what: str) -> None:
 
 
 def next_due(
-    tx: Transaction, *, now: int, kinds: Collection[WorkKind], busy: Collection[str] = ()
+    tx: Transaction,
+    *,
+    now: int,
+    kinds: Collection[WorkKind],
+    busy: Collection[str] = (),
+    inbox_from: int,
 ) -> int | None:
-    """When the next free row falls due: the earliest of all lanes."""
+    """When the next free row falls due: the earliest of all lanes; *inbox_from* for what was
+    just accepted."""
     found: list[int] = []
     for kind in (BY_NAME[name] for name in kinds if name in BY_NAME):
         for lane in _lanes_behind(tx, kind, now=None, after="", limit=MOST_LANES, busy=busy):
@@ -329,4 +345,6 @@ def next_due(
             )
             if row is not None:
                 found.append(row["ready_at"])
+    if IN_INBOX.intersection(kinds) and inbox.has_some(tx):
+        found.append(inbox_from)
     return min(found, default=None)

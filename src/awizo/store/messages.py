@@ -7,6 +7,8 @@ Out: rows; pieces of content.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -14,7 +16,7 @@ from awizo.errors import NotFound, StoreError
 from awizo.model import DeliveryState, Envelope, Forward, HistoryEntry, Kind
 from awizo.spool.port import NewMessage
 from awizo.store.codec import from_json, to_json
-from awizo.store.database import Row, Transaction, micros, micros_or_none
+from awizo.store.database import Row, Transaction, adding, micros, micros_or_none
 from awizo.store.rows import ADD_HISTORY, ADD_JOB, history_rows, job_row
 
 CHUNK_BYTES = 262_144  # a larger content is never in memory whole
@@ -22,18 +24,32 @@ CHUNK_BYTES = 262_144  # a larger content is never in memory whole
 # Kinds that do not make an answer to such a mail a mere echo: a person may have written it.
 BY_HAND = (Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE, Kind.OTHER)
 
-_ADD_MESSAGE = """INSERT INTO messages (id, route, accounts, smarthost, policy, envelope,
-        received_at, size_bytes, sha256, rfc_message_id, content_in)
-    VALUES (:id, :route, :accounts, :smarthost, :policy, :envelope,
-        :received_at, :size_bytes, :sha256, :rfc_message_id, :content_in)
-    ON CONFLICT (id) DO NOTHING"""
+MESSAGE_COLUMNS = (
+    "id", "route", "accounts", "smarthost", "policy", "envelope",
+    "received_at", "size_bytes", "sha256", "rfc_message_id", "content_in",
+)  # fmt: skip
+NEW_DELIVERY_COLUMNS = (
+    "id", "message_id", "route", "account", "recipient_index",
+    "recipient", "to_buyer", "digest_key", "state", "disposition", "problem", "jobs_made",
+    "received_at", "due_at", "ready_at",
+)  # fmt: skip
+_ADD_MESSAGE = adding("messages", MESSAGE_COLUMNS) + " ON CONFLICT (id) DO NOTHING"
 _ADD_CONTENT = "INSERT INTO contents (message_id, seq, data) VALUES (:message_id, :seq, :data)"
-_ADD_DELIVERY = """INSERT INTO deliveries (id, message_id, route, account, recipient_index,
-        recipient, to_buyer, digest_key, state, disposition, problem, jobs_made, received_at,
-        due_at, ready_at)
-    VALUES (:id, :message_id, :route, :account, :recipient_index,
-        :recipient, :to_buyer, :digest_key, :state, :disposition, :problem, :jobs_made,
-        :received_at, :due_at, :ready_at)"""
+_ADD_DELIVERY = adding("deliveries", NEW_DELIVERY_COLUMNS)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRows:
+    """A new message as rows."""
+
+    message: Row
+    deliveries: list[Row]
+    jobs: list[Row]
+    history: list[Mapping[str, Any]]
+
+    @property
+    def id(self) -> str:
+        return str(self.message["id"])
 
 
 def digest_key(sha256: str, recipient: str) -> int:
@@ -42,40 +58,16 @@ def digest_key(sha256: str, recipient: str) -> int:
     return int.from_bytes(hashlib.sha256(both).digest()[:8], "big", signed=True)
 
 
-def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
-    """Store a message; *body* is ``None`` when its content lies in a file already.
+def rows_of(message: NewMessage, *, content_in: str) -> MessageRows:
+    """All rows of a new message, but for its content.
 
-    Safe to repeat: a message with this id is there already when the answer to an earlier
-    commit was lost, or when a bounce is written again (its id is made of the job's, its text
-    tells the time). Nothing is added then.
+    Args:
+        content_in: ``table`` or ``file``.
     """
     received_at = micros(message.envelope.received_at)
-    added = tx.execute(
-        _ADD_MESSAGE,
-        {
-            "id": message.id,
-            "route": message.route,
-            "accounts": to_json(message.accounts),
-            "smarthost": message.smarthost,
-            "policy": message.policy,
-            "envelope": to_json(message.envelope),
-            "received_at": received_at,
-            "size_bytes": message.size_bytes,
-            "sha256": message.sha256,
-            "rfc_message_id": message.message_id,
-            "content_in": "table" if body is not None else "file",
-        },
-    )
-    if not added:
-        there = tx.row("SELECT route, envelope FROM messages WHERE id = :id", {"id": message.id})
-        if there is not None and _same_road(message, there):
-            return
-        raise StoreError(f"there is another message with the id {message.id}")
-    if body is not None:
-        _add_content(tx, message, body)
-    deliveries: list[dict[str, Any]] = []
-    jobs: list[dict[str, Any]] = []
-    entries = []
+    deliveries: list[Row] = []
+    jobs: list[Row] = []
+    history: list[Mapping[str, Any]] = []
     # A route with one account can only act on that one; with several, triage finds out.
     account = message.accounts[0] if len(message.accounts) == 1 else None
     for new in message.deliveries:
@@ -121,45 +113,80 @@ def accept(tx: Transaction, message: NewMessage, body: BinaryIO | None) -> None:
             told.append(
                 HistoryEntry(message.envelope.received_at, "held", {"problem": new.problem})
             )
-        entries += history_rows(
+        history += history_rows(
             delivery_id=new.id, route=message.route, account=account, entries=told
         )
-    tx.execute_many(_ADD_DELIVERY, deliveries)
-    if jobs:
-        tx.execute_many(ADD_JOB, jobs)
-    tx.execute_many(ADD_HISTORY, entries)
-    tx.work_added()
-
-
-def _same_road(message: NewMessage, there: Row) -> bool:
-    """Whether the message that has this id already went from and to the same places."""
-    envelope = from_json(Envelope, there["envelope"])
-    return (there["route"], envelope.reverse_path, envelope.recipients) == (
-        message.route,
-        message.envelope.reverse_path,
-        message.envelope.recipients,
+    return MessageRows(
+        {
+            "id": message.id,
+            "route": message.route,
+            "accounts": to_json(message.accounts),
+            "smarthost": message.smarthost,
+            "policy": message.policy,
+            "envelope": to_json(message.envelope),
+            "received_at": received_at,
+            "size_bytes": message.size_bytes,
+            "sha256": message.sha256,
+            "rfc_message_id": message.message_id,
+            "content_in": content_in,
+        },
+        deliveries,
+        jobs,
+        history,
     )
 
 
-def is_there(tx: Transaction, message_id: str) -> bool:
-    return tx.row("SELECT 1 AS there FROM messages WHERE id = :id", {"id": message_id}) is not None
+def accept(tx: Transaction, rows: MessageRows, body: BinaryIO | None) -> None:
+    """Store a message; *body* is ``None`` when its content lies in a file already.
+
+    Safe to repeat: a message with this id is there already when the answer to an earlier
+    commit was lost, or when a bounce is written again (its id is made of the job's, its text
+    tells the time). Nothing is added then.
+    """
+    if not tx.execute(_ADD_MESSAGE, rows.message):
+        there = tx.row("SELECT route, envelope FROM messages WHERE id = :id", {"id": rows.id})
+        if there is not None and _same_road(rows.message, there):
+            return
+        raise StoreError(f"there is another message with the id {rows.id}")
+    if body is not None:
+        _add_content(tx, rows, body)
+    tx.execute_many(_ADD_DELIVERY, rows.deliveries)
+    if rows.jobs:
+        tx.execute_many(ADD_JOB, rows.jobs)
+    tx.execute_many(ADD_HISTORY, rows.history)
+    tx.work_added()
 
 
-def _add_content(tx: Transaction, message: NewMessage, body: BinaryIO) -> None:
+def _same_road(new: Row, there: Row) -> bool:
+    """Whether the message that has this id already went from and to the same places."""
+    ours, theirs = (from_json(Envelope, row["envelope"]) for row in (new, there))
+    return (new["route"], ours.reverse_path, ours.recipients) == (
+        there["route"],
+        theirs.reverse_path,
+        theirs.recipients,
+    )
+
+
+def _add_content(tx: Transaction, rows: MessageRows, body: BinaryIO) -> None:
+    for seq, chunk in enumerate(chunks_of(rows, body)):
+        tx.execute(_ADD_CONTENT, {"message_id": rows.id, "seq": seq, "data": chunk})
+
+
+def chunks_of(rows: MessageRows, body: BinaryIO) -> list[bytes]:
+    """The content as it is kept; raises StoreError when it is not as long as announced."""
     body.seek(0)
-    size = 0
-    seq = 0
+    chunks = []
     while chunk := body.read(CHUNK_BYTES):
-        tx.execute(_ADD_CONTENT, {"message_id": message.id, "seq": seq, "data": chunk})
-        size += len(chunk)
-        seq += 1
-    check_size(message, size)
+        chunks.append(chunk)
+    check_size(rows, sum(map(len, chunks)))
+    return chunks
 
 
-def check_size(message: NewMessage, size_bytes: int) -> None:
-    if size_bytes != message.size_bytes:
+def check_size(rows: MessageRows, size_bytes: int) -> None:
+    announced = rows.message["size_bytes"]
+    if size_bytes != announced:
         raise StoreError(
-            f"the body of {message.id} has {size_bytes} bytes, {message.size_bytes} were announced"
+            f"the body of {rows.id} has {size_bytes} bytes, {announced} were announced"
         )
 
 

@@ -24,6 +24,7 @@ from typing import Any
 
 import structlog
 
+import awizo.store.inbox as inbox
 from awizo.errors import NotFound, StoreError
 from awizo.store.database import Database, Row, Transaction, micros
 from awizo.store.leasing import TABLES as LEASED
@@ -31,7 +32,8 @@ from awizo.store.sqlite import SqliteDatabase
 
 log = structlog.get_logger()
 
-# Every table with its key, what others refer to first. Locks belong to running processes.
+# Every table with its key, what others refer to first. Locks belong to running processes; what
+# stands in the inbox is taken into the others first.
 KEYS = {
     "messages": ("id",),
     "contents": ("message_id", "seq"),
@@ -96,6 +98,7 @@ async def copy(source: Database, target: Database, *, progress: Progress | None 
     Raises:
         StoreError: The target is not empty, or one of them failed; nothing is kept then.
     """
+    await source.write(inbox.take_in_all)
     return await _copy_once(source, target, secrets.token_hex(8), progress)
 
 
@@ -167,6 +170,7 @@ def _fence(tx: Transaction, target: str, *, now: datetime) -> str:
         if state["to"] != target:
             raise StoreError(f"this spool is being moved to {state['to']}; finish or undo that")
         return str(state["id"])
+    inbox.take_in_all(tx)
     move_id = secrets.token_hex(8)
     _note(tx, {"id": move_id, "to": target})
     _raise_fence(tx)
@@ -193,13 +197,17 @@ def _note(tx: Transaction, state: dict[str, Any]) -> None:
     )
 
 
+def _fenced(tx: Transaction) -> tuple[str, ...]:
+    return (*FENCED, "inbox") if tx.dialect.has_inbox else FENCED
+
+
 def _raise_fence(tx: Transaction) -> None:
     if tx.dialect.name == "postgresql":
         tx.execute(
             """CREATE FUNCTION refuse_moved() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION 'this spool has moved'; END $$"""
         )
-    for table in FENCED:
+    for table in _fenced(tx):
         for event in ("INSERT", "UPDATE", "DELETE"):
             row = "OLD" if event == "DELETE" else "NEW"
             when = f"WHEN ({row}.name <> '{MOVE}')" if table == "facts" else ""
@@ -217,7 +225,7 @@ def _raise_fence(tx: Transaction) -> None:
 
 
 def _lift_fence(tx: Transaction) -> None:
-    for table in FENCED:
+    for table in _fenced(tx):
         on = f" ON {table}" if tx.dialect.name == "postgresql" else ""
         for event in ("insert", "update", "delete"):
             tx.execute(f"DROP TRIGGER fence_{table}_{event}{on}")
@@ -259,6 +267,7 @@ def _copy_all(
 ) -> Moved:
     if _filled_by(new) == move_id:  # an earlier attempt got this far, only its end was lost
         return Moved({table: _count(new, table) for table in KEYS})
+    inbox.take_in_all(new)
     for table in KEYS:
         if _count(new, table):
             raise StoreError(f"the target is not empty: it holds {table.replace('_', ' ')}")

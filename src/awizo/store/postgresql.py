@@ -33,7 +33,17 @@ from psycopg import errors as pg
 from psycopg.rows import dict_row
 
 from awizo.errors import StorageFull, StoreError
-from awizo.store.database import NOTHING, POSTGRESQL, Dialect, Files, Params, Row, Unit
+from awizo.store.database import (
+    NOTHING,
+    POSTGRESQL,
+    Dialect,
+    Files,
+    Params,
+    Row,
+    Together,
+    Unit,
+    adding,
+)
 from awizo.store.schema import outstanding
 from awizo.store.waking import Bell
 
@@ -95,6 +105,11 @@ class PostgresqlTransaction:
     def execute_many(self, sql: str, params: Sequence[Params]) -> None:
         self._cursor.executemany(
             cast(Any, with_percent(sql)), [_without_nul(one) for one in params]
+        )
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        self.execute_many(
+            adding(table, columns), [dict(zip(columns, row, strict=True)) for row in rows]
         )
 
     def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
@@ -238,6 +253,10 @@ class PostgresqlDatabase:
 
     async def write(self, unit: Unit[T]) -> T:
         return await self._in_thread(lambda: self.write_here(unit))
+
+    async def write_together(self, unit: Together[T], item: T) -> None:
+        """By itself: transactions of several connections share the server's syncs anyway."""
+        await self.write(lambda tx: unit(tx, [item]))
 
     async def read(self, unit: Unit[T]) -> T:
         return await self._in_thread(lambda: self.read_here(unit))

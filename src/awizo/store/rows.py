@@ -28,7 +28,7 @@ from awizo.model import (
 )
 from awizo.spool.port import FollowUp
 from awizo.store.codec import action_from_json, from_json, to_json
-from awizo.store.database import Row, Transaction, among, micros, moment, moment_or_none
+from awizo.store.database import Row, Transaction, adding, among, micros, moment, moment_or_none
 
 DELIVERY_COLUMNS = """d.id, d.message_id, d.route, d.account, d.recipient_index, d.to_buyer,
     d.state, d.kind, d.disposition, d.order_id, d.problem, d.notes, d.plan, d.attempts,
@@ -39,8 +39,8 @@ FOLLOW_UP_COLUMNS = "id, delivery_id, account, kind, attempts, data, due_at, lea
 MESSAGE_COLUMNS = """id, route, accounts, smarthost, policy, envelope, size_bytes, sha256,
     rfc_message_id, content_in"""
 
-ADD_HISTORY = """INSERT INTO history (delivery_id, route, account, at, event, job_id, data)
-    VALUES (:delivery_id, :route, :account, :at, :event, :job_id, :data)"""
+HISTORY_COLUMNS = ("delivery_id", "route", "account", "at", "event", "job_id", "data")
+ADD_HISTORY = adding("history", HISTORY_COLUMNS)
 
 
 class Messages:
@@ -253,10 +253,11 @@ def job_row(
     }
 
 
-ADD_JOB = """INSERT INTO jobs (id, delivery_id, message_id, route, account, smarthost, position,
-        forward, lane, order_key, action, state, queued_at, due_at, ready_at)
-    VALUES (:id, :delivery_id, :message_id, :route, :account, :smarthost, :position,
-        :forward, :lane, :order_key, :action, :state, :queued_at, :due_at, :ready_at)"""
+NEW_JOB_COLUMNS = (
+    "id", "delivery_id", "message_id", "route", "account", "smarthost", "position",
+    "forward", "lane", "order_key", "action", "state", "queued_at", "due_at", "ready_at",
+)  # fmt: skip
+ADD_JOB = adding("jobs", NEW_JOB_COLUMNS)
 
 
 def named(action: Action) -> dict[str, str]:

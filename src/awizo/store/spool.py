@@ -11,10 +11,14 @@ from __future__ import annotations
 
 import functools
 import secrets
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
+import structlog
+
+import awizo.store.inbox as inbox
 import awizo.store.leasing as leasing
 import awizo.store.listing as listing
 import awizo.store.messages as messages
@@ -36,9 +40,12 @@ from awizo.spool.port import (
     Tally,
     WorkKind,
 )
-from awizo.store.database import Database, Transaction, micros, moment_or_none
+from awizo.store.database import Database, Row, Transaction, micros, moment_or_none
+
+log = structlog.get_logger()
 
 READ_BYTES = messages.CHUNK_BYTES
+TOGETHER_S = 0.25
 
 
 class DatabaseSpool:
@@ -52,25 +59,28 @@ class DatabaseSpool:
         self._database = database
         self._now = now
         self._served: dict[leasing.Kind, str] = {}
+        self._looked_in_at = 0.0  # into the inbox; by time.monotonic
 
     # -- intake --------------------------------------------------------------------------------
 
     async def accept(self, message: NewMessage, body: BinaryIO) -> None:
-        files = self._database.files
-        if files is None or message.size_bytes < self._database.files_from_bytes:
-            await self._database.write(lambda tx: messages.accept(tx, message, body))
+        database, files = self._database, self._database.files
+        if files is None or message.size_bytes < database.files_from_bytes:
+            new = inbox.Accepted(messages.rows_of(message, content_in="table"), body)
+            await database.write_together(inbox.accept, new)
             return
+        new = inbox.Accepted(messages.rows_of(message, content_in="file"), None)
         size_bytes = await files.put(message.id, body, replace=False)
         if size_bytes is None and not await self._is_there(message.id):
             size_bytes = await files.put(message.id, body)  # what an earlier attempt left
         if size_bytes is not None:
             try:
-                messages.check_size(message, size_bytes)
+                messages.check_size(new.rows, size_bytes)
             except StoreError:
                 await files.drop([message.id])
                 raise
         try:
-            await self._database.write(lambda tx: messages.accept(tx, message, None))
+            await database.write_together(inbox.accept, new)
         except StorageFull:
             if size_bytes is not None:  # else it is the content of a message that is there
                 await files.drop([message.id])  # or each attempt would make the want greater
@@ -79,9 +89,24 @@ class DatabaseSpool:
         # as failed may yet turn out to be on the disk after a crash, and then needs its content.
 
     async def _is_there(self, message_id: str) -> bool:
-        return await self._database.read(lambda tx: messages.is_there(tx, message_id))
+        return await self._database.read(lambda tx: inbox.is_there(tx, [message_id]))
+
+    async def _take_in(self) -> bool:
+        """Have every message that is accepted by now in its tables; whether one was missing."""
+        if not self._database.dialect.has_inbox:
+            return False
+        last = await self._database.read(inbox.newest)
+        oldest = last
+        try:
+            while last is not None and oldest is not None and oldest <= last:
+                oldest = await self._database.write(inbox.take_in_some)
+        except StorageFull:  # what is there already can still be shown
+            log.warning("inbox_waits", reason="storage_full")
+            return False
+        return last is not None
 
     async def same_digest_since(self, sha256: str, recipient: str, since: datetime) -> int:
+        await self._take_in()
         return await self._database.read(
             lambda tx: messages.same_digest_since(tx, sha256, recipient, since)
         )
@@ -95,6 +120,7 @@ class DatabaseSpool:
         self, *, owner: str, now: datetime, lease_s: float, limit: int
     ) -> list[LeasedDelivery]:
         def unit(tx: Transaction) -> tuple[list[LeasedDelivery], str]:
+            self._look_in(tx, limit)
             ids, last = self._lease(tx, leasing.DELIVERIES, owner, now, lease_s, limit)
             return leasing.leased_deliveries(tx, ids), last
 
@@ -108,7 +134,13 @@ class DatabaseSpool:
         busy_smarthosts: Collection[str] = (),
     ) -> set[WorkKind]:
         return await self._database.read(
-            lambda tx: leasing.due_kinds(tx, kinds, now=micros(now), busy=busy_smarthosts)
+            functools.partial(
+                leasing.due_kinds,
+                kinds=kinds,
+                now=micros(now),
+                busy=busy_smarthosts,
+                fresh=not self._inbox_in_s(busy_smarthosts),
+            )
         )
 
     async def lease_jobs(
@@ -125,6 +157,7 @@ class DatabaseSpool:
         kind = leasing.FORWARDS if forward else leasing.CALLS
 
         def unit(tx: Transaction) -> tuple[list[Job], str]:
+            self._look_in(tx, limit)
             ids, last = self._lease(
                 tx, kind, owner, now, lease_s, limit, with_siblings, busy_smarthosts
             )
@@ -307,6 +340,7 @@ class DatabaseSpool:
         )
 
     async def due_holds(self, *, now: datetime, limit: int) -> list[StoredDelivery]:
+        await self._take_in()
         return await self._database.read(lambda tx: listing.due_holds(tx, now=now, limit=limit))
 
     async def next_due(
@@ -316,11 +350,32 @@ class DatabaseSpool:
         kinds: Collection[WorkKind] = ALL_WORK,
         busy_smarthosts: Collection[str] = (),
     ) -> datetime | None:
+        inbox_from = now + timedelta(seconds=self._inbox_in_s(busy_smarthosts))
         return moment_or_none(
             await self._database.read(
-                lambda tx: leasing.next_due(tx, now=micros(now), kinds=kinds, busy=busy_smarthosts)
+                functools.partial(
+                    leasing.next_due,
+                    now=micros(now),
+                    kinds=kinds,
+                    busy=busy_smarthosts,
+                    inbox_from=micros(inbox_from),
+                )
             )
         )
+
+    def _inbox_in_s(self, busy_smarthosts: Collection[str]) -> float:
+        """How long what was just accepted may stay in the inbox.
+
+        With every hand of a smarthost taken it may be all for that one; then it is taken in
+        for many together.
+        """
+        if not busy_smarthosts:
+            return 0.0
+        return max(0.0, self._looked_in_at + TOGETHER_S - time.monotonic())
+
+    def _look_in(self, tx: Transaction, limit: int) -> None:
+        self._looked_in_at = time.monotonic()
+        inbox.take_in(tx, most=max(limit, inbox.MOST_AT_ONCE))
 
     # -- people --------------------------------------------------------------------------------
 
@@ -333,6 +388,7 @@ class DatabaseSpool:
         judge_again: bool = False,
         retry_now: bool = False,
     ) -> None:
+        await self._take_in()
         await self._database.write(
             lambda tx: reports.change(
                 tx,
@@ -368,6 +424,7 @@ class DatabaseSpool:
         )
         left = limit
         while left is None or left > 0:
+            await self._take_in()
             size = listing.PAGE_ROWS if left is None else min(left, listing.PAGE_ROWS)
             page = await self._database.read(
                 functools.partial(listing.page, narrowing=narrowing, after=after, limit=size)
@@ -383,6 +440,7 @@ class DatabaseSpool:
         return await self._database.read(lambda tx: rows.deliveries_by_id(tx, ids))
 
     async def show(self, delivery_id: str) -> StoredDelivery:
+        await self._take_in()
         stored = await self._database.read(lambda tx: listing.show(tx, delivery_id))
         if stored is None:
             raise NotFound(f"no delivery {delivery_id}")
@@ -392,7 +450,15 @@ class DatabaseSpool:
         return b"".join([chunk async for chunk in self.content_chunks(message_id)])
 
     async def content_chunks(self, message_id: str) -> AsyncIterator[bytes]:
-        place, first = await self._database.read(lambda tx: messages.content_begin(tx, message_id))
+        def begin(tx: Transaction) -> tuple[Row, bytes | None]:
+            return messages.content_begin(tx, message_id)
+
+        try:
+            place, first = await self._database.read(begin)
+        except NotFound:
+            if not await self._take_in():
+                raise
+            place, first = await self._database.read(begin)
         in_file = place["content_in"] == "file"
         got_bytes = seq = 0
         while got_bytes < place["size_bytes"]:
@@ -421,11 +487,13 @@ class DatabaseSpool:
         def unit(tx: Transaction) -> None:
             rows.add_history(tx, rows.delivery_row(tx, delivery_id), [entry])
 
+        await self._take_in()
         await self._database.write(unit)
 
     async def purge(
         self, *, content_before: datetime, history_before: datetime, now: datetime
     ) -> tuple[int, int]:
+        await self._take_in()
         contents = records = 0
         after: upkeep.Place | None = upkeep.BEGINNING
         while after is not None:
@@ -459,9 +527,11 @@ class DatabaseSpool:
             await files.drop([name for name in some if name not in needed])
 
     async def counts(self) -> Counts:
+        await self._take_in()
         return await self._database.read(listing.counts)
 
     async def tally(self, *, since: datetime) -> Tally:
+        await self._take_in()
         return await self._database.read(functools.partial(listing.tally, since=since))
 
     async def probe(self) -> None:

@@ -30,15 +30,17 @@ from typing import Any, TypeVar
 
 import structlog
 
+import awizo.store.inbox as inbox
 from awizo.errors import AwizoError, StoreError
 from awizo.store.content_files import ContentFiles
-from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Unit
+from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Together, Unit
 from awizo.store.sqlite_file import as_store_error, connect, is_sick, make_place, migrate
 from awizo.store.waking import Bell
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
+MAX_VALUES = 900  # of one statement; SQLite's own limit was 999 before 3.32
 MAX_BATCH = 128  # units in one commit; more would only let the first wait longer
 READERS = 4
 BUSY_LOOK_S = 0.0005
@@ -62,6 +64,17 @@ class SqliteTransaction:
     def execute_many(self, sql: str, params: Sequence[Params]) -> None:
         self._connection.executemany(sql, params)
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        # One statement, for each gives up the interpreter's lock and has to wait for it again.
+        row = "(" + ", ".join("?" * len(columns)) + ")"
+        at_once = MAX_VALUES // len(columns)
+        for start in range(0, len(rows), at_once):
+            some = rows[start : start + at_once]
+            self._connection.execute(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(some))}",
+                [value for one in some for value in one],
+            )
+
     def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
         cursor = self._connection.execute(sql, params)
         names = [column[0] for column in cursor.description]
@@ -80,11 +93,13 @@ class SqliteTransaction:
 
 @dataclass(slots=True)
 class _Waiting:
-    """A unit of work in the writer's queue."""
+    """A unit of work in the writer's queue; or an item for one that takes several."""
 
     unit: Callable[[Any], Any]
     loop: asyncio.AbstractEventLoop
     future: asyncio.Future[Any]
+    together: Together[Any] | None = None
+    item: Any = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     started: bool = False
     abandoned: bool = False
@@ -101,6 +116,27 @@ class _Waiting:
         with self.lock:
             self.abandoned = not self.started
             return self.abandoned
+
+
+def _steps(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
+    """What is run by itself, and what is run together, first."""
+    groups: dict[Any, list[_Waiting]] = {}
+    single = []
+    for waiting in batch:
+        if waiting.together is None:
+            single.append([waiting])
+        else:
+            groups.setdefault(waiting.together, []).append(waiting)
+    return [*groups.values(), *single]
+
+
+def _run_step(tx: SqliteTransaction, step: Sequence[_Waiting]) -> None:
+    first = step[0]
+    if len(step) == 1:
+        first.result = first.unit(tx)
+    else:
+        assert first.together is not None
+        first.together(tx, [waiting.item for waiting in step])
 
 
 def _tell(done: Sequence[_Waiting]) -> None:
@@ -164,19 +200,27 @@ class SqliteDatabase:
     # -- writing -------------------------------------------------------------------------------
 
     async def write(self, unit: Unit[T]) -> T:
+        loop = asyncio.get_running_loop()
+        result: T = await self._written(_Waiting(unit, loop, loop.create_future()))
+        return result
+
+    async def write_together(self, unit: Together[T], item: T) -> None:
+        loop = asyncio.get_running_loop()
+        await self._written(
+            _Waiting(lambda tx: unit(tx, [item]), loop, loop.create_future(), unit, item)
+        )
+
+    async def _written(self, waiting: _Waiting) -> Any:
         if self._closing:
             raise StoreError("the store is closed")
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(unit, loop, loop.create_future())
         self._queue.put(waiting)
         try:
-            result: T = await asyncio.shield(waiting.future)
+            return await asyncio.shield(waiting.future)
         except asyncio.CancelledError:
             if not waiting.abandon():
                 # It runs: what it reads from (a body, say) must stay as it is until it is done.
                 await _until_done(waiting.future)
             raise
-        return result
 
     def _write_loop(self) -> None:
         while True:
@@ -243,22 +287,28 @@ class SqliteDatabase:
         connection = self._connection
         tx = SqliteTransaction(connection)
         self._begin()
-        alone = len(batch) == 1
+        steps = _steps(batch)
+        alone = len(steps) == 1
         succeeded = 0
-        for waiting in batch:
+        for step in steps:
             had_work = tx.has_work
             if not alone:
                 connection.execute("SAVEPOINT unit")
             try:
-                waiting.result = waiting.unit(tx)
+                _run_step(tx, step)
                 succeeded += 1
             except BaseException as error:
-                waiting.error = _answer(error, str(self.path))
                 tx.has_work = had_work
+                if len(step) > 1:  # one of them, but which?
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                    return self._one_by_one(batch)
+                failed = step[0]
+                failed.error = _answer(error, str(self.path))
                 if not connection.in_transaction:
                     # SQLite gave up the whole transaction (no room, say): the writes of the
                     # units before this one are gone as well. Each is tried again by itself.
-                    return self._one_by_one(batch, failed=waiting)
+                    return self._one_by_one(batch)
                 if alone:
                     connection.execute("ROLLBACK")
                     return False
@@ -289,10 +339,10 @@ class SqliteDatabase:
                     raise
             time.sleep(BUSY_LOOK_S)
 
-    def _one_by_one(self, batch: list[_Waiting], *, failed: _Waiting) -> bool:
+    def _one_by_one(self, batch: list[_Waiting]) -> bool:
         has_work = False
         for waiting in batch:
-            if waiting is failed or (waiting.error is not None):
+            if waiting.error is not None:
                 continue
             try:
                 has_work = self._commit_together([waiting]) or has_work
@@ -422,6 +472,7 @@ class SqliteDatabase:
                 # In one go: in WAL mode a reader keeps nobody from writing.
                 source.backup(target, pages=-1)
                 assert self.files is not None
+                inbox.take_in_all(SqliteTransaction(target))
                 names = target.execute("SELECT id FROM messages WHERE content_in = 'file'")
                 self.files.copy([name for (name,) in names], path.with_name(path.name + ".d"))
                 target.execute("PRAGMA wal_checkpoint(TRUNCATE)")

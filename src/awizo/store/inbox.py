@@ -1,0 +1,143 @@
+"""Units of work that accept many messages in one go, and give them their rows later.
+
+In:  new messages with their bodies.
+Out: one row for each in the inbox, which a commit makes durable; later, for many at once, the
+     rows of all tables.
+
+A message in the inbox is accepted: nothing is missing but indexes. Whoever looks for work or
+lists deliveries has it taken in first. Where a database has no inbox (PostgreSQL, whose commits
+do not rewrite pages), a message gets all its rows as it is accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import awizo.store.messages as messages
+from awizo.store.codec import to_json
+from awizo.store.database import Transaction, among
+from awizo.store.messages import MessageRows
+from awizo.store.rows import HISTORY_COLUMNS, NEW_JOB_COLUMNS
+
+MOST_AT_ONCE = 256  # in one transaction, so that an accept never waits long behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A message on its way into the store; *body* is ``None`` when its content is in a file."""
+
+    rows: MessageRows
+    body: BinaryIO | None
+
+
+def accept(tx: Transaction, accepted: Sequence[Accepted]) -> None:
+    """Store messages, all or none. Safe to repeat, see :func:`awizo.store.messages.accept`."""
+    if not tx.dialect.has_inbox or is_there(tx, [one.rows.id for one in accepted]):
+        take_in_all(tx)
+        for one in accepted:
+            messages.accept(tx, one.rows, one.body)
+        return
+    contents: list[Any] = []
+    inbox: list[Any] = []
+    for one in accepted:
+        if one.body is not None:
+            for seq, chunk in enumerate(messages.chunks_of(one.rows, one.body)):
+                contents.append((one.rows.id, seq, chunk))
+        inbox.append((one.rows.id, _written(one.rows)))
+    if contents:
+        tx.insert("contents", ("message_id", "seq", "data"), contents)
+    tx.insert("inbox", ("id", "record"), inbox)
+    tx.work_added()
+
+
+def is_there(tx: Transaction, ids: Sequence[str]) -> bool:
+    """Whether one of these messages was accepted already."""
+    some, params = among("id", ids)
+    there = f"EXISTS (SELECT 1 FROM messages WHERE id IN {some})"
+    if tx.dialect.has_inbox:
+        there += f" OR EXISTS (SELECT 1 FROM inbox WHERE id IN {some})"
+    return tx.row(f"SELECT 1 AS there WHERE {there}", params) is not None
+
+
+def has_some(tx: Transaction) -> bool:
+    """Whether any message waits for its rows."""
+    if not tx.dialect.has_inbox:
+        return False
+    return tx.row("SELECT 1 AS waits FROM inbox LIMIT 1") is not None
+
+
+def newest(tx: Transaction) -> str | None:
+    """The last message that waits for its rows."""
+    if not tx.dialect.has_inbox:
+        return None
+    row = tx.row("SELECT max(id) AS id FROM inbox")
+    return None if row is None else row["id"]
+
+
+def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> int:
+    """Give the oldest messages their rows; returns how many there were."""
+    if not has_some(tx):
+        return 0
+    last = tx.row(
+        "SELECT max(id) AS id FROM (SELECT id FROM inbox ORDER BY id LIMIT :limit) AS oldest",
+        {"limit": most},
+    )
+    assert last is not None
+    for statement in _TAKE_IN:
+        tx.execute(statement, last)
+    return tx.execute("DELETE FROM inbox WHERE id <= :id", last)
+
+
+def take_in_some(tx: Transaction) -> str | None:
+    """:func:`take_in`; returns the oldest of those that are left."""
+    if take_in(tx) < MOST_AT_ONCE:
+        return None
+    row = tx.row("SELECT min(id) AS id FROM inbox")
+    return None if row is None else row["id"]
+
+
+def take_in_all(tx: Transaction) -> None:
+    while take_in(tx):
+        pass
+
+
+# --- as JSON, and back by SQL alone --------------------------------------------------------------
+
+
+_TABLES = {
+    "messages": messages.MESSAGE_COLUMNS,
+    "deliveries": messages.NEW_DELIVERY_COLUMNS,
+    "jobs": NEW_JOB_COLUMNS,
+    "history": HISTORY_COLUMNS,
+}
+
+
+def _written(rows: MessageRows) -> str:
+    """All rows of a message: for each table, lists of values in the order of its columns."""
+    parts: dict[str, Sequence[Mapping[str, Any]]] = {
+        "messages": [rows.message],
+        "deliveries": rows.deliveries,
+        "jobs": rows.jobs,
+        "history": rows.history,
+    }
+    return to_json(
+        {
+            table: [[row[column] for column in columns] for row in parts[table]]
+            for table, columns in _TABLES.items()
+        }
+    )
+
+
+def _taking(table: str, columns: Sequence[str]) -> str:
+    """The statement that adds to a table what stands in the inbox for it."""
+    values = ", ".join(f"json_extract(entry.value, '$[{n}]')" for n in range(len(columns)))
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} "
+        f"FROM inbox, json_each(inbox.record, '$.{table}') AS entry "
+        "WHERE inbox.id <= :id ORDER BY inbox.id, entry.key"
+    )
+
+
+_TAKE_IN = tuple(_taking(table, columns) for table, columns in _TABLES.items())
