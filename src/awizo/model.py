@@ -431,7 +431,8 @@ class Match:
 
     Attributes:
         method: What tied it: ``address``, ``order_id``, ``only_order``, ``invoice_number``,
-            ``waybill``, ``amount``, ``buyer_name``, ``item_title``, ``index_not_asked``.
+            ``waybill``, ``amount``, ``buyer_name``, ``item_title``, ``index_not_asked``,
+            ``person``.
         ties_document: Strong enough to file a document on the order.
         others: Ids of the candidates that lost.
     """

@@ -1,4 +1,4 @@
-"""What a person may do with a delivery: retry, release, forward, drop, replay, purge.
+"""What a person may do with a delivery: retry, release, forward, drop, reassign, replay, purge.
 
 In:  a delivery's id and a wish, from the command line or the panel.
 Out: the delivery changed in one transaction, with an entry in its history.
@@ -25,8 +25,10 @@ from awizo.model import (
     JobState,
     Plan,
 )
+from awizo.orders.port import OrderIndex
 from awizo.settings import Retention
 from awizo.spool.port import Decide, Ending, Spool, StoredDelivery
+from awizo.triage.match import same_buyer
 from awizo.worker.schedule import history
 
 OPEN = (JobState.QUEUED, JobState.DEFERRED)
@@ -139,6 +141,37 @@ class Operations:
 
         await self._spool.change(delivery_id, now=self._now(), decide=decide, judge_again=True)
 
+    async def reassign(self, delivery_id: str, order_id: str, *, orders: OrderIndex) -> None:
+        """Give it to the order that the person names, and judge it anew with that one.
+
+        Only before anything was done or begun for it: what is on an order stays there.
+        """
+        stored = await self._with_content(delivery_id)
+        found = await orders.by_ids(stored.delivery.accounts, [order_id.strip().lower()])
+        if not found:
+            raise NotAllowed(
+                "no such order is known to the accounts of its route; 'awizo orders find' "
+                "shows those that are"
+            )
+        order = found[0]
+        if not same_buyer(order, stored.delivery.recipient.address):
+            raise NotAllowed("that order is another buyer's, who would see this one's address")
+
+        def decide(delivery: Delivery, jobs: Sequence[Job]) -> Ending:
+            if any(job.state is JobState.DONE or job.progress for job in jobs):
+                raise NotAllowed("something was already done for it, on the order it had")
+            if any(job.lease for job in jobs):
+                raise NotAllowed("it is being worked on right now; try again in a moment")
+            return Ending(
+                state=DeliveryState.RECEIVED,
+                cancel_jobs=True,
+                order=(order.account, order.order_id),
+                notes=("reassigned",),
+                history=(self._entry("reassigned", order_id=order.order_id),),
+            )
+
+        await self._change(delivery_id, decide, judge_again=True)
+
     async def purge(
         self, retention: Retention, *, everything_settled: bool = False
     ) -> tuple[int, int]:
@@ -163,9 +196,11 @@ class Operations:
 
         return decide
 
-    async def _change(self, delivery_id: str, decide: Decide) -> None:
+    async def _change(self, delivery_id: str, decide: Decide, *, judge_again: bool = False) -> None:
         before = (await self._spool.show(delivery_id)).delivery
-        await self._spool.change(delivery_id, now=self._now(), decide=decide)
+        await self._spool.change(
+            delivery_id, now=self._now(), decide=decide, judge_again=judge_again
+        )
         if before.state is DeliveryState.HELD and before.problem is not None:
             await self.end_alert(before.problem, before.account)
 

@@ -280,6 +280,7 @@ PROBLEMS: dict[str, Problem] = {
 
 # What a note on a delivery means to the seller; nothing has to be done about it.
 NOTES: dict[str, str] = {
+    "reassigned": "A person named the order it belongs to.",
     "already_filed": "The document was on the order before; nothing was uploaded.",
     "already_listed": "The link or the parcel number was on the order before.",
     "already_reached": "The order had this status, or a later one.",

@@ -21,7 +21,7 @@ from awizo.model import (
     Unmatched,
     Waybill,
 )
-from awizo.triage.match import document_fits, match
+from awizo.triage.match import document_fits, match, match_named
 
 BUYER = "8awgqyk6a5+cub31c122@allegromail.pl"
 BARE = "8awgqyk6a5@allegromail.pl"
@@ -324,3 +324,16 @@ def test_no_mail_ever_matches_the_order_of_another_buyer(
         base = recipient.partition("@")[0].partition("+")[0]
         assert result.order.email.partition("@")[0].partition("+")[0] == base != ""
         assert result.order.status != "FILLED_IN"
+
+
+def test_an_order_that_a_person_named_is_taken_if_it_is_this_buyers_and_ready() -> None:
+    named = match_named(an_order("A"), BUYER.upper())
+    assert isinstance(named, Match)
+    assert (named.order_id, named.method, named.ties_document) == ("A", "person", True)
+    assert match_named(an_order("A", "other1+abc@allegromail.pl"), BUYER) == Unmatched(
+        "order_unknown"
+    )
+    assert match_named(an_order("A", ""), BUYER) == Unmatched("order_unknown")
+    assert match_named(an_order("A", status="BOUGHT"), BUYER) == Unmatched(
+        "order_not_ready", ("A",)
+    )

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -81,6 +81,7 @@ class Pages:
     ) -> None:
         self._settings = settings
         self._spool = stores.spool
+        self._orders = stores.orders
         self._operations = operations
         self._sessions = sessions
         self._figures = Figures(settings=settings, stores=stores, now=now)
@@ -206,13 +207,19 @@ class Pages:
 
     async def wish(self, request: Request) -> Response:
         delivery_id, wish = request.path_params["delivery_id"], request.path_params["wish"]
-        carry_out = {
+        wishes: dict[str, Callable[[str], Awaitable[None]]] = {
             "release": self._operations.release,
             "forward": self._operations.forward,
             "retry": self._operations.retry,
             "drop": self._operations.drop,
             "judge_again": self._operations.judge_again,
-        }.get(wish)
+            "reassign": partial(
+                self._operations.reassign,
+                order_id=visit_of(request).form.get("order_id", ""),
+                orders=self._orders,
+            ),
+        }
+        carry_out = wishes.get(wish)
         if carry_out is None:
             return await self.complain(404, "Not here", "There is no such wish.")
         try:

@@ -120,6 +120,7 @@ class Page:
     actions: tuple[ActionLine, ...]
     history: tuple[HistoryLine, ...]
     buttons: tuple[Button, ...]
+    may_reassign: bool
     order_id: str
     matched_by: str
     other_orders: tuple[str, ...]
@@ -200,6 +201,7 @@ def page_of(stored: StoredDelivery, *, buyer_domains: Sequence[str]) -> Page:
         actions=tuple(action_line(job) for job in stored.jobs),
         history=tuple(history_line(entry) for entry in stored.history),
         buttons=buttons(stored) if kept or delivery.state is not DeliveryState.SETTLED else (),
+        may_reassign=may_reassign(stored),
         order_id=delivery.order_id or "",
         matched_by=words.MATCHED_BY.get(str(found.get("method")), ""),
         other_orders=tuple(
@@ -316,6 +318,12 @@ def history_line(entry: HistoryEntry) -> HistoryLine:
     )
 
 
+def may_reassign(stored: StoredDelivery) -> bool:
+    """Whether a person may still name its order: nothing was done or begun for it."""
+    begun = any(job.state is JobState.DONE or job.progress for job in stored.jobs)
+    return stored.content_kept and stored.delivery.kind is not None and not begun
+
+
 def buttons(stored: StoredDelivery) -> tuple[Button, ...]:
     """What may be worth doing now. Operations have the last word: they see the state as it is."""
     delivery = stored.delivery
@@ -363,6 +371,7 @@ DONE_WORDS: Mapping[str, str] = {
     "retry": "It is tried now.",
     "drop": "Dropped. It was not sent.",
     "judge_again": "It is being judged again.",
+    "reassign": "It is being judged again, with that order.",
 }
 
 
@@ -402,7 +411,7 @@ def _on_its_way(jobs: Sequence[Job]) -> str:
 
 def _steered_by(history: Sequence[HistoryEntry]) -> str:
     """The last wish of a person that decided how it ended, if one did."""
-    wishes = ("released", "forward_ordered", "dropped", "judged_again")
+    wishes = ("released", "forward_ordered", "dropped", "judged_again", "reassigned")
     return next((entry.event for entry in reversed(history) if entry.event in wishes), "")
 
 

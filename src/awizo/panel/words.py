@@ -114,6 +114,7 @@ EVENTS: Mapping[str, str] = {
     "forward_ordered": "Forwarding ordered",
     "dropped": "Dropped",
     "judged_again": "Judging again ordered",
+    "reassigned": "Given to another order",
     "scan_looked_at": "Virus scan at Allegro looked at",
     "mail_looked_at": "Fate of the mail at Allegro looked at",
     "follow_up_deferred": "Allegro could not be asked; asked again later",
@@ -151,6 +152,7 @@ DOCUMENTS: Mapping[str, str] = {
 MATCHED_BY: Mapping[str, str] = {
     "address": "the buyer's masked address",
     "order_id": "the order id in the mail",
+    "person": "a person",
     "only_order": "the buyer's only open order",
     "invoice_number": "the document's number",
     "waybill": "the parcel number",

@@ -105,6 +105,7 @@ class Ending:
             their progress: a person wants the held plan carried out.
         problem: Slug to set, "" ends it, ``None`` leaves it.
         due_at: When a held delivery ends by itself.
+        order: Account and id of the order that a person named; judging keeps to it.
     """
 
     state: DeliveryState | None = None
@@ -116,6 +117,7 @@ class Ending:
     notes: tuple[str, ...] = ()
     due_at: datetime | None = None
     history: tuple[HistoryEntry, ...] = ()
+    order: tuple[str, str] | None = None
 
 
 Decide = Callable[[Delivery, Sequence[Job]], Ending]

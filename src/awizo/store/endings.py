@@ -60,6 +60,8 @@ def _change_delivery(tx: Transaction, delivery: Row, ending: Ending, *, now: dat
         changes["notes"] = to_json(tuple(dict.fromkeys(notes)))
     if ending.due_at is not None:
         changes["due_at"] = micros(ending.due_at)
+    if ending.order is not None:
+        changes["account"], changes["order_id"] = ending.order
     problem = changes.get("problem", delivery["problem"])
     if ending.state is not None:
         settled = ending.state is DeliveryState.SETTLED

@@ -62,9 +62,9 @@ def match(
             address proves nothing about the content, and only an order id, a number or the
             buyer's name ties it.
     """
-    own_ids = [order for order in candidates.by_id if _same_buyer(order, recipient)]
-    by_address = [order for order in candidates.by_address if _same_buyer(order, recipient)]
-    by_base = [order for order in candidates.by_base if _same_buyer(order, recipient)]
+    own_ids = [order for order in candidates.by_id if same_buyer(order, recipient)]
+    by_address = [order for order in candidates.by_address if same_buyer(order, recipient)]
+    by_base = [order for order in candidates.by_base if same_buyer(order, recipient)]
     found = _by_strength(recipient, message, facts, references, own_ids, by_address, by_base)
     if isinstance(found, Unmatched) or sole_buyer_recipient:
         return found
@@ -238,10 +238,23 @@ def _titles_named(order: Order, message: ParsedMessage, facts: Iterable[Document
     return any(title in text for title in titles)
 
 
+def match_named(order: Order, recipient: str) -> Match | Unmatched:
+    """The order that a person named for this delivery, where it may be filed on.
+
+    Nobody may name an order of another buyer: filed there, the mail would show that one its
+    buyer's address.
+    """
+    if not same_buyer(order, recipient):
+        return Unmatched("order_unknown")
+    if order.status in NOT_READY:
+        return Unmatched("order_not_ready", (order.order_id,))
+    return Match(order, "person")
+
+
 # --- small comparisons ----------------------------------------------------------------------------
 
 
-def _same_buyer(order: Order, recipient: str) -> bool:
+def same_buyer(order: Order, recipient: str) -> bool:
     """Base and domain agree. An order whose address Allegro has not filled in is nobody's."""
     if not order.email:
         return False

@@ -23,6 +23,7 @@ from awizo.model import (
     AddShipment,
     Candidates,
     ConversationEvidence,
+    Delivery,
     Disposition,
     DocumentFacts,
     HistoryEntry,
@@ -44,7 +45,7 @@ from awizo.telemetry import metrics
 from awizo.telemetry.logging import places
 from awizo.triage.addresses import is_buyer
 from awizo.triage.judge import Book, Judged, judge
-from awizo.triage.match import match
+from awizo.triage.match import match, match_named
 from awizo.triage.parse import parse
 from awizo.triage.plan import PlanContext, make_plan, without_order
 from awizo.worker.alerts import Alerts
@@ -207,6 +208,9 @@ class Triage:
         sole: bool,
     ) -> Match | Unmatched:
         """Ask the index; when it knows nothing, bring it up to date once and ask again."""
+        named = await self._named(leased.delivery)
+        if named is not None:
+            return match_named(named, leased.delivery.recipient.address)
         if judged.verdict.kind in FROM_MAIL_KINDS:
             candidates = await self._candidates(leased, judged)
             return self._matched(leased, message, facts, judged, candidates, sole)
@@ -219,6 +223,13 @@ class Triage:
             if isinstance(result, Match) or result.reason == "order_ambiguous":
                 break
         return result
+
+    async def _named(self, delivery: Delivery) -> Order | None:
+        """The order that a person named for it, if there is still one."""
+        if "reassigned" not in delivery.notes or not delivery.account or not delivery.order_id:
+            return None
+        found = await self._orders.by_ids([delivery.account], [delivery.order_id])
+        return found[0] if found else None
 
     async def _candidates(self, leased: LeasedDelivery, judged: Judged) -> Candidates:
         return await find_candidates(
