@@ -7,14 +7,14 @@ Out: state, jobs, problem, notes, history; and which of its jobs may be handed o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from awizo.model import Action, DeliveryState, HistoryEntry, Job, JobState
 from awizo.spool.port import Decide, Ending
 from awizo.store.codec import to_json
-from awizo.store.database import Row, Transaction, micros, micros_or_none
+from awizo.store.database import NOTHING, Row, Transaction, micros, micros_or_none
 from awizo.store.rows import (
     ADD_JOB,
     JOB_COLUMNS,
@@ -30,29 +30,56 @@ from awizo.store.rows import (
 OPEN = (JobState.QUEUED, JobState.DEFERRED)
 
 
-def decide_and_apply(tx: Transaction, delivery: Row, decide: Decide, *, now: datetime) -> None:
-    """Let the pure decision see the delivery as it stands, and do what it says."""
+def decide_and_apply(
+    tx: Transaction,
+    delivery: Row,
+    decide: Decide,
+    *,
+    now: datetime,
+    entries: Sequence[HistoryEntry] = (),
+    changes: Mapping[str, Any] = NOTHING,
+) -> None:
+    """Let the pure decision see the delivery as it stands, and do what it says.
+
+    Args:
+        entries, changes: What is written of the delivery beside that.
+    """
     messages = Messages(tx, [delivery["message_id"]])
     jobs = jobs_of(tx, [delivery["id"]])[delivery["id"]]
     ending = decide(messages.delivery(delivery), jobs)
-    apply(tx, delivery, ending, now=now)
+    apply(tx, delivery, ending, now=now, entries=entries, changes=changes)
 
 
-def apply(tx: Transaction, delivery: Row, ending: Ending, *, now: datetime) -> None:
+def apply(
+    tx: Transaction,
+    delivery: Row,
+    ending: Ending,
+    *,
+    now: datetime,
+    entries: Sequence[HistoryEntry] = (),
+    changes: Mapping[str, Any] = NOTHING,
+) -> None:
     """Carry out an Ending, then see which jobs may run."""
-    add_history(tx, delivery, ending.history)
+    add_history(tx, delivery, (*entries, *ending.history))
     if ending.cancel_jobs:
         cancel_open_jobs(tx, delivery, now=now)
     if ending.requeue_failed:
         requeue_failed_jobs(tx, delivery, now=now)
     if ending.add_jobs:
         add_jobs(tx, delivery, ending.add_jobs, now=now)
-    _change_delivery(tx, delivery, ending, now=now)
-    arm(tx, delivery["id"])
+    _change_delivery(tx, delivery, ending, now=now, changes=dict(changes))
+    if ending.state is DeliveryState.SETTLED:
+        tx.execute(
+            "UPDATE jobs SET ready_at = NULL WHERE delivery_id = :id AND ready_at IS NOT NULL",
+            {"id": delivery["id"]},
+        )
+    else:
+        arm(tx, delivery["id"])
 
 
-def _change_delivery(tx: Transaction, delivery: Row, ending: Ending, *, now: datetime) -> None:
-    changes: dict[str, Any] = {}
+def _change_delivery(
+    tx: Transaction, delivery: Row, ending: Ending, *, now: datetime, changes: dict[str, Any]
+) -> None:
     if ending.problem is not None:
         changes["problem"] = ending.problem or None
     if ending.notes:

@@ -151,12 +151,10 @@ def finish(
         },
     )
     check(changed, f"job {job.id}")
-    add_history(tx, delivery, [entry])
-    if isinstance(job.action, Forward):
-        write(tx, delivery["id"], {"forwarded_at": micros(now)})
     for follow_up in follow_ups:
         add_follow_up(tx, delivery, follow_up)
-    decide_and_apply(tx, delivery, decide, now=now)
+    forwarded = {"forwarded_at": micros(now)} if isinstance(job.action, Forward) else {}
+    decide_and_apply(tx, delivery, decide, now=now, entries=[entry], changes=forwarded)
 
 
 def defer(

@@ -40,6 +40,7 @@ from awizo.spool.port import (
     Tally,
     WorkKind,
 )
+from awizo.store.ahead import Ahead, Found, read_ahead
 from awizo.store.database import Database, Row, Transaction, micros, moment_or_none
 
 log = structlog.get_logger()
@@ -59,6 +60,7 @@ class DatabaseSpool:
         self._database = database
         self._now = now
         self._served: dict[leasing.Kind, str] = {}
+        self._ahead = Ahead()
         self._looked_in_at = 0.0  # into the inbox; by time.monotonic
 
     # -- intake --------------------------------------------------------------------------------
@@ -156,14 +158,18 @@ class DatabaseSpool:
     ) -> list[Job]:
         kind = leasing.FORWARDS if forward else leasing.CALLS
 
-        def unit(tx: Transaction) -> tuple[list[Job], str]:
+        def unit(tx: Transaction) -> tuple[list[Job], str, Found | None]:
             self._look_in(tx, limit)
             ids, last = self._lease(
                 tx, kind, owner, now, lease_s, limit, with_siblings, busy_smarthosts
             )
-            return rows.jobs_by_id(tx, ids), last
+            jobs = rows.jobs_by_id(tx, ids)
+            return jobs, last, read_ahead(tx, jobs) if forward else None
 
-        return await self._leased(kind, unit)
+        jobs, self._served[kind], found = await self._database.write(unit)
+        if found is not None:
+            self._ahead.put(found)
+        return jobs
 
     async def _leased(
         self, kind: leasing.Kind, unit: Callable[[Transaction], tuple[list[Any], str]]
@@ -437,6 +443,9 @@ class DatabaseSpool:
             left = None if left is None else left - len(page)
 
     async def deliveries(self, ids: Collection[str]) -> dict[str, Delivery]:
+        ahead = self._ahead.deliveries(ids)
+        if ahead is not None:
+            return ahead
         return await self._database.read(lambda tx: rows.deliveries_by_id(tx, ids))
 
     async def show(self, delivery_id: str) -> StoredDelivery:
@@ -450,6 +459,10 @@ class DatabaseSpool:
         return b"".join([chunk async for chunk in self.content_chunks(message_id)])
 
     async def content_chunks(self, message_id: str) -> AsyncIterator[bytes]:
+        if (ahead := self._ahead.content(message_id)) is not None:
+            yield ahead
+            return
+
         def begin(tx: Transaction) -> tuple[Row, bytes | None]:
             return messages.content_begin(tx, message_id)
 
