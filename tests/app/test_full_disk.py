@@ -61,7 +61,9 @@ def another(sent: list[bytes]) -> bytes:
 
 def deliveries(folder: Path) -> int:
     with closing(sqlite3.connect(f"file:{folder}/awizo.db?mode=ro", uri=True)) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM deliveries").fetchone()
+        (count,) = connection.execute(
+            "SELECT (SELECT count(*) FROM deliveries) + (SELECT count(*) FROM inbox)"
+        ).fetchone()
     return int(count)
 
 

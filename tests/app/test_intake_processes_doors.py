@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
+from awizo.intake import processes
 from awizo.intake.tls import make_self_signed
+from support.house import a_house
 from support.intake_parts import RawClient, blind_context
 from support.processes import (
     PATIENCE_S,
@@ -401,3 +403,21 @@ async def test_no_process_is_started_again_to_take_mail_while_the_service_ends(
         assert await served.stop() == 0
         await stuck.close()
         assert not named(served, "intake_process_started")
+
+
+async def test_a_process_that_hangs_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "SILENT_S", 3.0)
+    monkeypatch.setattr(processes, "ONCE_MORE_S", 1.0)
+    async with a_house(tmp_path, connected=False, intake={"processes": 2}) as house:
+        (hung,) = children_of(os.getpid())
+        os.kill(hung, signal.SIGSTOP)
+        await until(lambda: hung not in children_of(os.getpid()))
+        await until(lambda: bool(children_of(os.getpid())))
+        (other,) = children_of(os.getpid())
+        client = await connected_to(other, house.port)
+        assert (await client.mail(b"Subject: x\r\n\r\nx"))[:3] == "250"
+        await client.close()
+        await asyncio.sleep(5)  # one that speaks is let alone
+        assert children_of(os.getpid()) == [other]

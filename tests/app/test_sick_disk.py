@@ -49,6 +49,7 @@ async def served_on(
         smarthost__host="127.0.0.1",
         smarthost__port=smarthost_port,
         retry__smarthost_steps_s=[1],
+        retry__lease_s=2,  # after which a mail is tried again whose report was lost
         **settings,
     )
     served = await start(folder, env | disk.variables)
@@ -180,7 +181,7 @@ async def test_a_mail_that_leaves_while_the_disk_falls_ill_leaves_once(
     illness: Illness, disk: SickDisk, tmp_path: Path
 ) -> None:
     peer = SmtpPeer(replies={"DOT": [Late(1.5, "250 2.0.0 taken"), None]})
-    async with a_peer(peer), served_on(disk, tmp_path, peer.port, retry__lease_s=2) as served:
+    async with a_peer(peer), served_on(disk, tmp_path, peer.port) as served:
         shop = Shop(served)
         (client,) = await shop.at_each()
         await shop.hand_in(client)

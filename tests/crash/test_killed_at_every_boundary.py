@@ -193,7 +193,8 @@ class World:
             sqlite3.connect(f"file:{self.folder}/awizo.db?mode=ro", uri=True, timeout=10)
         ) as connection:
             (count,) = connection.execute(
-                "SELECT count(*) FROM deliveries WHERE state <> 'settled'"
+                "SELECT (SELECT count(*) FROM deliveries WHERE state <> 'settled')"
+                " + (SELECT count(*) FROM inbox)"
             ).fetchone()
         return int(count)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from awizo.emulator.sink import CatchingSmarthost
+from awizo.store.messages import NEW_DELIVERY_COLUMNS
 from support.intake_parts import RawClient
 from support.service import Served, a_service
 
@@ -63,9 +64,16 @@ async def until(reached: Callable[[], bool]) -> None:
 
 
 def recipients_in(folder: Path) -> Counter[str]:
-    """Recipients of what is in the store."""
+    """Recipients of what is in the store, what was just accepted included."""
     with closing(sqlite3.connect(f"file:{folder}/awizo.db?mode=ro", uri=True)) as connection:
-        return Counter(name for (name,) in connection.execute("SELECT recipient FROM deliveries"))
+        return Counter(
+            name
+            for (name,) in connection.execute(
+                "SELECT recipient FROM deliveries UNION ALL SELECT json_extract(entry.value, '$[' "
+                "|| :place || ']') FROM inbox, json_each(inbox.record, '$.deliveries') AS entry",
+                {"place": NEW_DELIVERY_COLUMNS.index("recipient")},
+            )
+        )
 
 
 @asynccontextmanager

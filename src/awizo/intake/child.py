@@ -148,9 +148,11 @@ async def _count(reports: Reports) -> None:
     while True:
         await asyncio.sleep(REPORT_S)
         counted = metrics.samples()
-        if counted != told:
-            reports.say(metrics=counted)
-            told = counted
+        if counted == told:
+            reports.say()  # we live
+            continue
+        reports.say(metrics=counted)
+        told = counted
 
 
 def _die_with(parent: int) -> None:

@@ -4,8 +4,9 @@ In:  settings, the port that is listened on.
 Out: processes that accept into the same store; news of work, health and figures from each.
 
 Each has its own loop, connections and writer. The kernel spreads new connections over all
-(SO_REUSEPORT); limits on connections are counted together. One that dies is started again after
-a pause, and those that live go on meanwhile. They die with us, whatever ends us.
+(SO_REUSEPORT); limits on connections are counted together. One that dies, or falls silent, is
+started again after a pause, and those that live go on meanwhile. They die with us, whatever ends
+us.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ PROGRAM = "from awizo.intake.child import main; main()"
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 LIVED_WELL_S = 60.0  # whoever lived so long died of something new
 START_S = 60.0  # a busy machine may take long to start a process
+SILENT_S = 60.0  # they speak every second; clients that the kernel gives to this one wait for ever
+ONCE_MORE_S = 3.0  # it may have been us who slept
 BEYOND_DRAIN_S = 2.0  # to close the store
 LINE_BYTES = 1 << 20
 
@@ -191,7 +194,7 @@ class IntakeProcesses:
         clock = asyncio.get_running_loop().time
         while not self._stopping:
             child, since = self._children[row], clock()
-            while await self._hear(child):
+            while await self._hear_of(child):
                 pass
             child.listening = False
             with contextlib.suppress(ProcessLookupError):
@@ -222,6 +225,15 @@ class IntakeProcesses:
                 continue
             log.info("intake_process_started", intake=row)
             return
+
+    async def _hear_of(self, child: Child) -> bool:
+        """Take one line; False at its end, and when it has been silent for too long."""
+        for patience_s in (SILENT_S, ONCE_MORE_S):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s):
+                    return await self._hear(child)
+        log.error("intake_process_silent", intake=child.row, silent_s=SILENT_S)
+        return False
 
     async def _hear(self, child: Child) -> bool:
         """Take one line; False at its end."""
