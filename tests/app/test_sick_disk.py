@@ -157,6 +157,7 @@ async def test_while_the_disk_is_ill_nothing_is_promised_and_all_goes_on_by_itse
         async with httpx.AsyncClient(base_url=f"http://{served.panel}") as panel:
             assert (await panel.get("/livez")).status_code == 200
             assert (await panel.get("/readyz")).status_code == 503
+            assert (await panel.get("/deliveries")).status_code == 200, "a person can still look"
         sent = len(busy.mails)
         await asyncio.sleep(max(0.0, began + ILL_S - time.monotonic()))
         spent_s = sum(map(cpu_s, shop.pids)) - sum(before)

@@ -23,6 +23,7 @@ from typing import Any
 
 import structlog
 
+from awizo import event_loop
 from awizo.app import App
 from awizo.book import load_book
 from awizo.settings import Settings
@@ -105,7 +106,7 @@ def begin(order: dict[str, Any]) -> int:
         folder = Path(order["log"]).parent
         boundaries = Boundaries(order["die_at"], folder / POINTS_FILE)
         boundaries.install()
-        asyncio.run(serve(settings))
+        event_loop.run(serve(settings))
     except BaseException as error:
         print(json.dumps({"event": "crashed", "error": repr(error)}), flush=True)
         os._exit(1)

@@ -102,8 +102,9 @@ class DatabaseSpool:
         try:
             while last is not None and oldest is not None and oldest <= last:
                 oldest = await self._database.write(inbox.take_in_some)
-        except StorageFull:  # what is there already can still be shown
-            log.warning("inbox_waits", reason="storage_full")
+        except StoreError as error:  # what is there already can still be shown
+            reason = "storage_full" if isinstance(error, StorageFull) else "store_error"
+            log.warning("inbox_waits", reason=reason)
             return False
         return last is not None
 
