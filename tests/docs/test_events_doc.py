@@ -26,8 +26,7 @@ def levels_of(called: ast.expr) -> set[str]:
         return levels_of(called.body) | levels_of(called.orelse)
     if (
         isinstance(called, ast.Attribute)
-        and isinstance(called.value, ast.Name)
-        and called.value.id == "log"
+        and ast.unparse(called.value) in ("log", "self._log")
         and called.attr in LEVELS
     ):
         return {LEVELS[called.attr]}
