@@ -512,7 +512,7 @@ async def test_an_io_error_is_told_and_heals_by_itself(tmp_path: Path) -> None:
         outcomes = []
         for number in (2, 3, 4):
             try:
-                await accepted(stores.spool, number, body=b"x" * (100_000 if number == 3 else 9000))
+                await accepted(stores.spool, number, body=b"x" * (300_000 if number == 3 else 9000))
                 outcomes.append("kept")
             except StoreError as error:
                 outcomes.append(type(error).__name__)

@@ -4,13 +4,16 @@ In:  pieces of content.
 Out: a file to read it from, its size and its digest.
 
 What does not fit in memory goes to a file without a name in *folder*: it is gone with the
-process, whatever ends that. The folder is on the store's disk, for ``/tmp`` is often memory.
+process, whatever ends that. The folder is on the store's disk, for ``/tmp`` is often memory; so
+the store can give the file a name in place of a copy.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 import tempfile
 from pathlib import Path
 from typing import IO, BinaryIO, cast
@@ -48,7 +51,7 @@ class Body:
 
     def _move_to_disk(self) -> None:
         in_memory = cast(io.BytesIO, self._file)
-        self._file = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
+        self._file = _nameless_file(self._folder)
         self._file.write(in_memory.getvalue())
 
     @property
@@ -66,3 +69,12 @@ class Body:
 
     def drop(self) -> None:
         self._file.close()
+
+
+def _nameless_file(folder: Path | None) -> IO[bytes]:
+    """A file that may be given a name; on file systems that know no such, one that may not."""
+    if folder is not None and hasattr(os, "O_TMPFILE"):
+        with contextlib.suppress(OSError):
+            flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
+            return os.fdopen(os.open(folder, flags, 0o600), "w+b")
+    return tempfile.TemporaryFile(dir=folder)

@@ -66,8 +66,11 @@ class ContentFiles:
 
     def _put(self, name: str, body: BinaryIO, *, replace: bool = True) -> int | None:
         path = self.path_of(name)
-        size = 0
+        size: int | None
         try:
+            if (size := _named(body, path, self._make_folder, replace=replace)) is not None:
+                return size
+            size = 0
             body.seek(0)
             descriptor = self._open_new(path, os.O_TRUNC if replace else os.O_EXCL)
             try:
@@ -154,6 +157,45 @@ class ContentFiles:
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
+
+
+def _named(
+    body: BinaryIO, path: Path, make_folder: Callable[[Path], None], *, replace: bool
+) -> int | None:
+    """Give a body that is a file without a name the name *path*; ``None``: it must be copied.
+
+    Raises:
+        FileExistsError: Something has that name, and is not to be replaced.
+    """
+    try:
+        descriptor = body.fileno()
+        if os.fstat(descriptor).st_nlink:
+            return None
+    except (OSError, AttributeError):  # it is no file
+        return None
+    body.flush()
+    os.fsync(descriptor)
+    make_folder(path.parent)
+    if replace:
+        path.unlink(missing_ok=True)
+    try:
+        _link(descriptor, path)
+    except FileExistsError:
+        raise
+    except OSError:  # of another disk, or there is no /proc
+        return None
+    sync_folder(path.parent)
+    return os.fstat(descriptor).st_size
+
+
+def _link(descriptor: int, path: Path) -> None:
+    """Give an open file a name; see open(2) on O_TMPFILE."""
+    # Only with a folder's descriptor does os.link follow the link that /proc has for the file.
+    open_files = os.open("/proc/self/fd", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(str(descriptor), path, src_dir_fd=open_files)
+    finally:
+        os.close(open_files)
 
 
 def sync_folder(folder: Path) -> None:

@@ -46,7 +46,9 @@ READERS = 4
 BUSY_LOOK_S = 0.0005
 LOOK_AROUND_S = 0.5  # how often an idle writer looks for commits of other processes
 CHECKPOINT_BYTES = 8 * 1024 * 1024  # of log, from which it is moved into the database
-FILES_FROM_BYTES = 65_536  # larger contents become files; measured, see docs/performance.md
+# Larger contents become files: measured, see docs/performance.md. As large as what intake keeps
+# in memory: what waits on disk there gets a name in place of a copy.
+FILES_FROM_BYTES = 262_144
 
 
 class SqliteTransaction:
