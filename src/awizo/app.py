@@ -3,8 +3,9 @@
 In:  settings.
 Out: a running service: intake, worker, account keeper, panel.
 
-Nothing is decided here. Order of starting: store, rules, helpers, ways out, worker, panel,
-intake last, so that the first mail finds everything in place.
+Nothing is decided here. Order of starting: store, intake, rules and helpers, worker, panel. A
+shop's mail is taken as soon as there is a store to keep it; what takes long - rules to compile,
+a panel to import - comes behind that, and the mail waits for it on the disk. Intake ends first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import structlog
@@ -48,7 +49,6 @@ from awizo.model import (
 )
 from awizo.operations import Operations
 from awizo.orders.sync import OrderSync
-from awizo.panel.server import PanelServer
 from awizo.settings import Settings
 from awizo.smarthost import Smarthosts, refuse_own_listener
 from awizo.spool.ids import Ids
@@ -68,6 +68,9 @@ from awizo.worker.loop import Worker
 from awizo.worker.outbox import Outbox
 from awizo.worker.schedule import when_hold_is_over
 from awizo.worker.triage import Surroundings, Triage
+
+if TYPE_CHECKING:
+    from awizo.panel.server import PanelServer
 
 log = structlog.get_logger()
 
@@ -89,6 +92,13 @@ class Bound:
 
     smtp: tuple[str, ...]
     panel: str | None
+
+
+def _panel_server() -> type[PanelServer]:
+    """Imported only now: it takes long, and no mail needs it."""
+    from awizo.panel.server import PanelServer
+
+    return PanelServer
 
 
 async def _see_open(is_open: Callable[[], bool]) -> None:
@@ -151,17 +161,22 @@ class App:
                 "smarthost.host is not set: name the seller's mail provider in the config file, "
                 "or in AWIZO_SMARTHOST__HOST"
             )
-        # Both take long and need nothing of the rest: a helper to start, rules to compile.
+        stores, lock = await self._open_store()
+        hostname = settings.intake.hostname or socket.gethostname()
+        outbox = Outbox(spool=stores.spool, now=self.now, new_id=self.new_id)
+
+        async def send_mail(content: bytes, sender: str, recipients: tuple[str, ...]) -> None:
+            await outbox.put(content, reverse_path=sender, recipients=recipients)
+
+        alerts = Alerts(
+            settings=settings.alerts, spool=stores.spool, now=self.now, send_mail=send_mail
+        )
+        smtp_at = await self._start_intake(stores, lock, alerts)
+        # Both take long: a helper to start, rules to compile.
         inspector = Inspector(settings.documents)
         self._on_stop("documents", inspector.close)
-        helping = asyncio.ensure_future(inspector.start())
-        compiling = asyncio.ensure_future(asyncio.to_thread(BookKeeper, settings))
-        try:
-            stores, lock = await self._open_store()
-            await helping
-            books = await compiling
-        finally:
-            await asyncio.gather(helping, compiling, return_exceptions=True)
+        books, _ = await asyncio.gather(asyncio.to_thread(BookKeeper, settings), inspector.start())
+        self._reload.append(books.refresh)
         smarthosts = Smarthosts(settings, now=self.now, instance_id=self.instance_id)
         self._on_stop("smarthosts", smarthosts.close)
         clients = AllegroClients(
@@ -174,15 +189,6 @@ class App:
         )
         self._on_stop("allegro", clients.close)
 
-        hostname = settings.intake.hostname or socket.gethostname()
-        outbox = Outbox(spool=stores.spool, now=self.now, new_id=self.new_id)
-
-        async def send_mail(content: bytes, sender: str, recipients: tuple[str, ...]) -> None:
-            await outbox.put(content, reverse_path=sender, recipients=recipients)
-
-        alerts = Alerts(
-            settings=settings.alerts, spool=stores.spool, now=self.now, send_mail=send_mail
-        )
         conversations = Conversations(clients, stores.memory, now=self.now)
         keeper = AccountKeeper(
             settings=settings,
@@ -280,7 +286,7 @@ class App:
 
         panel_at: str | None = None
         if settings.panel.enabled:
-            panel = PanelServer(
+            panel = (await asyncio.to_thread(_panel_server))(
                 settings=settings,
                 stores=stores,
                 operations=Operations(spool=stores.spool, now=self.now, actor="panel"),
@@ -289,6 +295,23 @@ class App:
             )
             panel_at = await panel.start()
             self._on_stop("panel", panel.close)
+
+        self._stop_first("intake")
+        self.bound = Bound(smtp=smtp_at, panel=panel_at)
+        log.info(
+            "listening",
+            smtp=list(self.bound.smtp),
+            panel=panel_at,
+            mode=settings.mode,
+            instance=self.instance_id,
+        )
+        return self.bound
+
+    async def _start_intake(
+        self, stores: Stores, lock: ServingLock | None, alerts: Alerts
+    ) -> tuple[str, ...]:
+        """Listen; returns the addresses."""
+        settings = self.settings
 
         def tell_held(problem: str) -> None:
             if problem not in self._telling:  # else the alert is just being raised
@@ -311,6 +334,7 @@ class App:
             board=board,
         )
         bound = await intake.start(reuse_port=several)
+        self._reload.append(intake.reload_tls)
         self._on_stop("intake", lambda: intake.drain(settings.intake.drain_s))
         self.health.add("store", stores.spool.probe)
         self.health.add("intake", partial(_see_open, lambda: intake.is_open))
@@ -331,16 +355,7 @@ class App:
             await processes.start(bound)
             self.health.add("intake_processes", partial(_see_open, lambda: processes.are_open))
             self._reload.append(processes.reload)
-        self.bound = Bound(smtp=tuple(str(address) for address in bound), panel=panel_at)
-        self._reload += [books.refresh, intake.reload_tls]
-        log.info(
-            "listening",
-            smtp=list(self.bound.smtp),
-            panel=panel_at,
-            mode=settings.mode,
-            instance=self.instance_id,
-        )
-        return self.bound
+        return tuple(str(address) for address in bound)
 
     async def wait(self, stopping: asyncio.Event) -> None:
         """Return when *stopping* is set, or raise when a part ended that must not end."""
@@ -392,6 +407,10 @@ class App:
 
     def _on_stop(self, name: str, close: Callable[[], object]) -> None:
         self._stack.append((name, close))
+
+    def _stop_first(self, name: str) -> None:
+        """Stop this part before all others, whenever it was started."""
+        self._stack.sort(key=lambda part: part[0] == name)
 
     def _begin(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
