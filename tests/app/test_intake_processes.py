@@ -220,3 +220,19 @@ async def test_mail_taken_by_another_process_leaves_without_waiting_for_a_look_a
         waits["others" if taker[event["message_id"]] else "first"].append(event["took_s"])
     # Compared, not measured: half a second of looking around would stand out by far.
     assert median(waits["others"]) < 5 * median(waits["first"]) + 0.1, waits
+
+
+async def test_the_log_lines_of_processes_do_not_cut_into_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")  # as in the image
+    async with several(tmp_path) as (served, smarthost):
+
+        async def hand_in(shop: int) -> None:
+            for number in range(40):
+                await handed_in(served.port, f"klient{shop}.{number}@example.com")
+
+        await asyncio.gather(*(hand_in(shop) for shop in range(6)))
+        await smarthost.wait_for(240, PATIENCE_S)
+    assert len(served.events) == len(served.raw)
+    assert len(named(served, "mail_accepted")) == 240

@@ -52,7 +52,8 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
     structlog.configure(
         processors=[*shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        # A line in one write: several processes share the stream, and none may cut into another.
+        logger_factory=structlog.WriteLoggerFactory(stream),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(stream)
