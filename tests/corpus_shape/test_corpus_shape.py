@@ -1,6 +1,6 @@
 """The corpus keeps what its README promises.
 
-In:  tests/corpus/dev and tests/corpus/held, mails and labels.
+In:  the folders of tests/corpus, mails and labels.
 Out: every label is well formed, and what it names is really in the mail.
 
 Reads with the standard library and pypdfium2 only, so that a fault in our own parser cannot hide
@@ -27,6 +27,7 @@ import pytest
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 HALVES = ("dev", "held")
+FOLDERS = (*HALVES, "fresh")
 KINDS = {
     "invoice",
     "receipt_link",
@@ -98,7 +99,7 @@ def labels(half: str) -> tuple[dict[str, Any], ...]:
 
 
 each_kind = pytest.mark.parametrize(
-    ("half", "kind"), [(half, kind) for half in HALVES for kind in sorted(KINDS)]
+    ("half", "kind"), [(half, kind) for half in FOLDERS for kind in sorted(KINDS)]
 )
 
 
@@ -168,7 +169,7 @@ def squeezed(text: str) -> str:
     return re.sub(r"[\s\u00a0]", "", text)
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", FOLDERS)
 def test_every_mail_has_one_label_of_a_known_kind_and_every_label_a_mail(half: str) -> None:
     files = sorted(path.name for path in (CORPUS / half).glob("*.eml"))
 
