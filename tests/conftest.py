@@ -1,7 +1,7 @@
 """Tests run on the event loop that the service runs on.
 
 In:  asynchronous tests.
-Out: each on uvloop where there is one; those of the wire on asyncio's own loop as well, which
+Out: each on uvloop where there is one; those of intake on asyncio's own loop as well, which
      takes its place where there is none.
 """
 
@@ -15,7 +15,7 @@ import pytest
 
 from awizo.event_loop import loop_factory
 
-ON_BOTH = {"intake", "smarthost"}
+ON_BOTH = {"intake"}
 HERE = Path(__file__).parent
 
 
