@@ -82,10 +82,19 @@ class Accepted:
         if not large:
             return ""
         before = [PurePath(path) for path in self.synced[: rows[-1]]]
-        contents = [place for place, path in enumerate(before) if path.name == self.id]
+        # A body that waited on disk has no name yet when it is synced: "#1234 (deleted)".
+        contents = [
+            place
+            for place, path in enumerate(before)
+            if path.name == self.id or path.name.startswith("#")
+        ]
         if not contents:
             return "the content was not synced before its row"
-        if before[contents[-1]].parent not in before[contents[-1] :]:
+        content, behind = before[contents[-1]], before[contents[-1] :]
+        named = not content.name.startswith("#")
+        if not any(
+            path == content.parent if named else path.parent.name.endswith(".d") for path in behind
+        ):
             return "the folder of the content was not synced between it and its row"
         return ""
 

@@ -60,7 +60,7 @@ class Helper:
         try:
             async with asyncio.timeout(timeout_s):
                 return await self._ask(header, content)
-        except OSError as error:  # from writing: it had not read the whole file
+        except (OSError, RuntimeError) as error:  # from writing: it is gone, or did not read it all
             await self.kill()
             kind = HelperDied if isinstance(error, TimeoutError) else WasDead
             raise kind(type(error).__name__) from error
