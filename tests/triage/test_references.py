@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from awizo.errors import RuleError
 from awizo.model import DocumentFacts, DocumentKind, Kind, Link, OrderReference, ParsedMessage
-from awizo.triage.invoice_numbers import normalised_number, number_in_name
+from awizo.triage.invoice_numbers import bare_numbers, normalised_number, number_in_name, numbers_in
 from awizo.triage.references import compile_hosts, find_references
 from awizo.triage.words import clean, plain
 from support.books import CARRIERS, HOSTS
@@ -480,3 +480,14 @@ def test_a_typical_mail_is_read_fast() -> None:
 
     # 0.7 ms on an idle core; a shared machine gets four times that.
     assert statistics.median(times) < 0.0028
+
+
+def test_a_phone_behind_a_word_for_a_document_is_no_number_of_it() -> None:
+    assert numbers_in("W razie pytań o fakturę: 123 456 789") == []
+    assert [found.number for found in numbers_in("Faktura nr 123/456")] == ["123/456"]
+
+
+def test_an_advance_invoice_is_known_by_its_prefix() -> None:
+    found = bare_numbers("FZAL 31/2026 do zamówienia")
+
+    assert [one.number for one in found] == ["FZAL 31/2026"]

@@ -14,6 +14,7 @@ from awizo.triage.carriers import (
     fedex12_is_right,
     gs1_is_right,
     mod7_is_right,
+    mod37_is_right,
     s10_is_right,
     ups_is_right,
 )
@@ -315,3 +316,59 @@ def test_any_digits_give_numbers_without_separators(text: str) -> None:
         assert waybill.number == waybill.number.upper()
         assert " " not in waybill.number
         assert 8 <= len(waybill.number) <= 40
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "number"),
+    [
+        ("Evri courier: Parcel H01AAA0022334455 will be tried again.", "Evri", "H01AAA0022334455"),
+        ("Venipak parcel number V12345E1234567", "Venipak", "V12345E1234567"),
+        ("Sent using Omniva, tracking code CC123456785EE.", "Omniva", "CC123456785EE"),
+        ("PostNL, tracking 3SABCD12345678", "PostNL", "3SABCD12345678"),
+        ("USPS, tracking number: 9400 1000 0000 0000 0000 00.", "USPS", "9400100000000000000000"),
+        ("Przesyłka Geodis nr 123456789012", "Geodis", "123456789012"),
+        ("Dachser, Sendungsnummer 1234567890", "Dachser", "1234567890"),
+        ("Einschreiben, Sendungsnummer RR123456785AT", "Österreichische Post", "RR123456785AT"),
+        ("A csomag ma elindult az MPL-lel (PNABCD0123456789).", "Magyar Posta", "PNABCD0123456789"),
+        ("НП 20450812345678, посилка вже їде.", "Nova Poshta", "20450812345678"),
+        ("ТТН: 20 4508 1234 5678", "Nova Poshta", "20450812345678"),
+    ],
+)
+def test_a_carrier_without_an_id_of_its_own_is_named(text: str, name: str, number: str) -> None:
+    found = found_in(text)
+
+    assert [(w.carrier, w.name, w.number) for w in found] == [("OTHER", name, number)]
+
+
+def test_a_number_with_its_check_letter_is_dpd_s_though_nobody_says_so() -> None:
+    (found,) = found_in("Ihr Paket 09980525414724T wartet.")
+
+    assert found.number == "09980525414724T"
+    assert found.carrier.startswith("DPD")
+    assert found_in("Ihr Paket 09980525414724A wartet.") == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Paczka GLS jedzie. Numer partii towaru: 90821546257",
+        "Balík veze PPL. EAN komody: 59004486148",
+        "Kuriér SPS, S/N monitora: 599138051832",
+        "A GLS futár hozza a csomagot, hívható: 0629886700",
+        "Meest везе посилку, дзвоніть 0507712034",
+    ],
+)
+def test_batches_articles_and_phones_are_no_parcels(text: str) -> None:
+    assert found_in(text) == ()
+
+
+def test_a_key_of_a_tracking_page_is_no_number() -> None:
+    url = "https://www.dpd.sk/p/6343FC10AC0B4EF4B4937BC2D83D5046"
+
+    assert found_in("Balík sme doručili", links=[(url, "Sledovať")]) == ()
+
+
+def test_the_sign_of_iso_7064_37_36_is_told() -> None:
+    assert mod37_is_right("A12425GABC1234002M")
+    assert mod37_is_right("09980525414724T")
+    assert not mod37_is_right("09980525414724U")

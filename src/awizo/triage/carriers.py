@@ -209,10 +209,20 @@ def fedex12_is_right(number: str) -> bool:
     return total % 11 % 10 == int(number[11])
 
 
+def mod37_is_right(number: str) -> bool:
+    """DPD: fourteen digits and their ISO 7064 modulo 37,36 sign (FACTS 6.2)."""
+    rest = 36
+    for letter in number[:-1]:
+        rest = (rest + int(letter, 36)) % 36 or 36
+        rest = rest * 2 % 37
+    return (rest + int(number[-1], 36)) % 36 == 1
+
+
 CHECKS: Mapping[str, Callable[[str], bool]] = {
     "s10": s10_is_right,
     "ups": ups_is_right,
     "gs1": gs1_is_right,
     "mod7": mod7_is_right,
+    "mod37": mod37_is_right,
     "fedex12": fedex12_is_right,
 }

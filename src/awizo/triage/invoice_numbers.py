@@ -120,13 +120,14 @@ LABEL = re2.compile(
     rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}"
     rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
 )
+IN_GROUPS = re.compile(r"\+?\d{2,3}(?:[ \u00a0-]\d{2,3}){2,3}(?![\w/-])")  # as phones are
 LABEL_SPAN = 110  # characters of a label that are looked at, before the number
 # A Hungarian number stands before its noun: "az E-2026-12 sorszámú számla".
 AFTER = re.compile(r"[ ,]{1,2}(?:(?:sor)?szamu |sz\. |szamon )?(?:e-)?(?:vegszamla|szaml|nyugt)")
 
 # Prefixes that ledgers print on sales documents, believed without a word next to them.
 BARE = re.compile(
-    r"(?<![\w/\-])(?P<number>(?:FVS|FVAT|FVK|FV|FS|FAK|FAV|FA|KFS|KFV|KFA|KOR|INV|RINV|ACC-SINV|"
+    r"(?<![\w/\-])(?P<number>(?:FVS|FVAT|FVK|FVZ|FVM|FV|FZAL|FS|FAK|FAV|FA|KFS|KFV|KFA|KOR|INV|RINV|ACC-SINV|"
     r"RE|RG)"
     r"(?:[ /\-_]{0,2}[A-Z]{1,4}(?=[/\-_ ]))?[ /\-_#]{0,2}\d{1,10}"
     r"(?:[/\-_][A-Z0-9]{1,8}){0,5})(?![\w])"
@@ -202,6 +203,8 @@ def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | Non
             return FoundNumber(number, Numbers.DOCUMENT, start, labelled=False)
         return None
     labelled = label["nr"] is not None or before.rstrip(" ").endswith((":", "#", "№"))
+    if label["nr"] is None and IN_GROUPS.match(text, start):
+        return None  # "Questions about the invoice: 123 456 789"
     if not (plausible(number) if labelled else looks_numbered(number)):
         return None
     if label["account"] and not re.search(r"[^\W\d]|/", number):

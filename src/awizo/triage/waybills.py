@@ -104,7 +104,9 @@ FOREIGN_REACH = 42
 THEIRS = re.compile(
     r"(?:tel|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
     r"rachunek|account|"
-    r"ucet|uctu|nip)\.?(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
+    r"ucet|uctu|nip|ean|gtin|isbn|s/n|seryjn[a-z]{1,3}|seriov[a-z]{1,3}|serial(?: number)?|"
+    r"seriennummer|gyartasi szam|серійн[а-яі]{1,3}|partii|sarz[a-z]|batch|chargen?(?:nummer|-?nr)|"
+    r"партії)\.?(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
 )
 UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
@@ -115,6 +117,8 @@ PHONE_GROUPS = re.compile(
     r"\d{2}[ -]\d{3}[ -]\d{2}[ -]\d{2}|"
     r"\d{3}[ -]\d{2}[ -]\d{2}[ -]\d{3}|\d{2}[ -]\d{3}[ -]\d{4}|\d{2}[ -]\d{3}[ -]\d{3})"
 )
+# Ten digits behind a nought are a phone's in Slovakia, Hungary, Ukraine and Germany.
+PHONE_SOLID = re.compile(r"0\d{9}|06(?:20|30|31|50|70)\d{7}")
 DATE_OR_TAX_GROUPS = re.compile(
     r"\d{4}-\d{2}-\d{2}(?: \d{1,2})?|\d{2}-\d{2}-\d{4}|\d{3}-\d{3}-\d{2}-\d{2}|"
     r"\d{3}-\d{2}-\d{2}-\d{3}|"
@@ -132,14 +136,16 @@ METHOD = re.compile(
 )
 # "kurier GLS, nr 99544349481": what stands between a carrier and its number.
 BESIDE = re.compile(
-    r"[ ,;:(\n-]{0,4}(?:(?:nr|numer|no|number|c|cislo|nummer|szam|szama|номер|№)[ .:#№(-]{0,4})?"
+    r"(?:-[a-z]{1,4})?[ ,;:(\n-]{0,4}"  # "MPL-lel (…"
+    r"(?:(?:nr|numer|no|number|c|cislo|nummer|szam|szama|номер|№)[ .:#№(-]{0,4})?"
 )
-CYRILLIC = re.compile("[а-яіїєґ]{4}")
+CYRILLIC = re.compile("[а-яіїєґ]{3}")
 TRACK_WORD = re.compile(
     r"sledz|sledov|track|tracing|przesylk|paczk|zasil|zasiel|nyomkov|csomag|sendung|verfolg|parcel|"
     r"shipment|status|monitoring|trace|відстеж|find"
 )
 LINK_NUMBER = re.compile(r"[0-9A-Z]{8,34}")
+HASH = re.compile(r"[0-9A-F]{32}")
 
 
 @dataclass(slots=True)
@@ -273,6 +279,10 @@ def _is_foreign(
     before = before[before.rfind("\n") + 1 :] if before.strip("\n ") else before
     if THEIRS.search(before):
         return True
+    if PHONE_SOLID.fullmatch(number) and (
+        "," in folded[max(0, start - 22) : start] or not _called_parcel(folded, start)
+    ):
+        return True
     return FOREIGN.search(before) is not None and not _called_parcel(folded, start, reach=22)
 
 
@@ -399,8 +409,9 @@ def _link_number(
         if owner is None and not fits:
             continue
         if owner is not None and fits and not any(fit.carrier is owner for fit in fits):
-            # The host's own form is not listed: any parcel-like number is taken at its word.
-            return number
+            return number  # another carrier's form, and yet this one's link
+        if not fits and HASH.fullmatch(number):
+            continue  # a key of the page, no parcel's number
         return number
     return None
 
