@@ -15,7 +15,9 @@ DOT = r'".\r\n"'  # the final dot, sent by itself
 QUEUED = '"250 2.0.0 '
 
 _LINE = re.compile(r"(?P<pid>\d+) +(?P<rest>.*)")
-_CALL = re.compile(r"(?P<name>\w+)\((?P<fd>\d+)(?:<(?P<path>.*?)>(?:\(deleted\))?(?=[,) ]))?(?P<rest>.*)")
+_CALL = re.compile(
+    r"(?P<name>\w+)\((?P<fd>\d+)(?:<(?P<path>.*?)>(?:\(deleted\))?(?=[,) ]))?(?P<rest>.*)"
+)
 _RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)")
 _UNFINISHED = "<unfinished ...>"
 _ID = re.compile(r"queued as (\w+)")
