@@ -6,6 +6,8 @@ From a shop's mail to Allegro and back, the waits of production included.
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -393,7 +395,8 @@ async def send_by_hand(house: House, order: Order, pdf: bytes) -> None:
             "Dzień dobry,\n\nw załączniku przesyłam fakturę.\n\nPozdrawiam\nAnna\n",
             to=order.email,
             files=(("faktura.pdf", pdf),),
-            headers={"X-Mailer": "Thunderbird"},
+            # It answers what was written a moment ago, so it bears the time of today.
+            headers={"X-Mailer": "Thunderbird", "Date": format_datetime(datetime.now(UTC))},
         ),
         order.email,
     )
