@@ -17,7 +17,7 @@ from support.service import Served, a_service
 from support.traces import accepted_in
 
 PATIENCE_S = 60.0
-TRACED = "fsync,fdatasync,pwrite64,write,read,sendto,sendmsg,recvfrom"
+TRACED = "fsync,fdatasync,pwrite64,write,read,sendto,sendmsg,recvfrom,linkat"
 SMALL = b"Subject: small\r\n\r\n" + b"x" * 70 + b"\r\n"
 LARGE = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 10_000
 
@@ -57,6 +57,17 @@ def test_a_content_must_be_synced_with_its_folder_and_before_its_row() -> None:
     assert "folder" in unsafe(folder, content)
     assert "content" in unsafe(content.replace("01ab", "01ac"), folder)
     assert "content" in unsafe(folder, behind=(content,))
+
+    nameless = "8 fsync(6</v/awizo.db.d/#77>(deleted)) = 0"
+    link = (
+        '8 linkat(4</proc/1/fd>, "6", AT_FDCWD</v>, "/v/awizo.db.d/ab/01ab", AT_SYMLINK_FOLLOW) = 0'
+    )
+    assert unsafe(nameless, link, folder) == ""
+    assert "folder" in unsafe(nameless, folder, link)
+    assert "content" in unsafe(nameless, folder)
+    assert "content" in unsafe(nameless, link.replace("01ab", "01ac"), folder)
+    assert "content" in unsafe(nameless, link.replace("= 0", "= -1 EIO"), folder)
+    assert "content" in unsafe(nameless.replace("8 ", "9 "), link, folder)
 
 
 def why_not() -> str:

@@ -7,7 +7,7 @@ Out: calls with the moments of their beginning and end; replies that came before
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -21,6 +21,7 @@ _CALL = re.compile(
 _RESUMED = re.compile(r"<\.\.\. (?P<name>\w+) resumed>(?P<rest>.*)")
 _UNFINISHED = "<unfinished ...>"
 _ID = re.compile(r"queued as (\w+)")
+_LINKED = re.compile(r', "([^"]+)", AT_SYMLINK_FOLLOW')
 _RESULT = re.compile(r"\) += (?P<result>-?\d+)")
 
 
@@ -29,6 +30,7 @@ class Call:
     """One system call; ``begun`` and ``ended`` are places in the trace."""
 
     name: str
+    thread: str
     fd: str  # a socket by its ends, for a number means another one in each process
     path: str
     text: str
@@ -56,7 +58,7 @@ def calls_in(lines: Iterable[str]) -> Iterator[Call]:
             call.text += resumed["rest"]
         elif (begun := _CALL.match(rest)) is not None:
             path = begun["path"] or ""
-            call = Call(begun["name"], path or f"{pid}:{begun['fd']}", path, rest, place)
+            call = Call(begun["name"], pid, path or f"{pid}:{begun['fd']}", path, rest, place)
             found.append(call)
             if rest.endswith(_UNFINISHED):
                 open_by_pid[pid] = call
@@ -84,19 +86,10 @@ class Accepted:
         if not large:
             return ""
         before = [PurePath(path) for path in self.synced[: rows[-1]]]
-        # A body that waited on disk has no name yet when it is synced: "#1234 (deleted)".
-        contents = [
-            place
-            for place, path in enumerate(before)
-            if path.name == self.id or path.name.startswith("#")
-        ]
+        contents = [place for place, path in enumerate(before) if path.name == self.id]
         if not contents:
             return "the content was not synced before its row"
-        content, behind = before[contents[-1]], before[contents[-1] :]
-        named = not content.name.startswith("#")
-        if not any(
-            path == content.parent if named else path.parent.name.endswith(".d") for path in behind
-        ):
+        if before[contents[-1]].parent not in before[contents[-1] :]:
             return "the folder of the content was not synced between it and its row"
         return ""
 
@@ -104,6 +97,7 @@ class Accepted:
 def accepted_in(lines: Iterable[str]) -> list[Accepted]:
     """Every mail that got 250 in this trace."""
     calls = list(calls_in(lines))
+    _name_what_was_linked(calls)
     found = []
     for reply in calls:
         if reply.name not in ("sendto", "sendmsg", "write") or QUEUED not in reply.text:
@@ -137,3 +131,15 @@ def accepted_in(lines: Iterable[str]) -> list[Accepted]:
         assert queued is not None, reply.text
         found.append(Accepted(queued[1], synced))
     return found
+
+
+def _name_what_was_linked(calls: Sequence[Call]) -> None:
+    """A body that waited on disk is synced without a name: what counts is when it got one."""
+    nameless: dict[str, Call] = {}
+    for call in calls:
+        if call.name == "fsync" and PurePath(call.path).name.startswith("#"):
+            nameless[call.thread] = call
+            continue
+        link = _LINKED.search(call.text) if call.name == "linkat" and call.worked else None
+        if link and (synced := nameless.pop(call.thread, None)):
+            call.name, call.path, synced.path = synced.name, link[1], ""
