@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 # Most tests wait for sockets and clocks: twice as many at once as there are cores.
 JOBS   ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 
-.PHONY: help setup demo test quick check fmt run bench image-test bare-test clean
+.PHONY: help setup demo test quick check fmt run bench words image-test bare-test clean
 
 help:            ## what can be typed here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 14
@@ -41,6 +41,10 @@ quick: $(BIN)/.dev ## the fast tests
 
 bench: $(BIN)/.dev ## speed, as ratios against a reference in the same run
 	$(BIN)/python -m bench
+
+words: $(BIN)/.dev ## count the words of the labelled texts anew (config/words.tsv)
+	$(BIN)/python tools/count_words.py > words.tsv
+	mv words.tsv config/words.tsv
 
 image-test: $(BIN)/.dev ## build the image, start it, send a mail through it
 	sh tools/image-test.sh

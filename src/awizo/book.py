@@ -18,6 +18,7 @@ from awizo.settings import Settings, config_text, rule_sources
 from awizo.triage.judge import Book
 from awizo.triage.references import compile_carriers, compile_hosts
 from awizo.triage.rules import RuleSource, compile_rules
+from awizo.triage.vocabulary import compile_vocabulary
 
 log = structlog.get_logger()
 
@@ -32,6 +33,7 @@ def load_book(settings: Settings) -> Book:
     sources = rule_sources(settings)
     return Book(
         rules=compile_rules([RuleSource(path, text) for path, text in sources]),
+        words=compile_vocabulary(config_text(settings, "words.tsv")),
         hosts=compile_hosts(config_text(settings, "hosts.toml")),
         carriers=compile_carriers(config_text(settings, "carriers.toml")),
     )

@@ -20,6 +20,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import awizo.worker.accounts
 from awizo.allegro.ports import AccountRecord, TokenPair
 from awizo.app import App, utc_now
 from awizo.emulator.oauth import Pair
@@ -32,6 +33,7 @@ from awizo.settings import Settings
 from awizo.spool.port import StoredDelivery
 
 SHOP = "sklep@lampiony.example"
+OFTEN_S = 0.05  # a fresh login is noticed
 
 # A test does not wait as long as the world may; each of these is a setting of its own.
 QUICK: dict[str, Any] = {
@@ -211,6 +213,8 @@ async def a_house(
         values = merged(merged(QUICK, ways), settings)
         app = App(Settings.model_validate(values), now=now, clock=lambda: now().timestamp())
         house = House(app, emulator, smarthost, app.settings)
+        check_s = awizo.worker.accounts.CONNECTION_CHECK_S
+        awizo.worker.accounts.CONNECTION_CHECK_S = OFTEN_S
         await app.start()
         try:
             if connected:
@@ -218,5 +222,6 @@ async def a_house(
                     await house.connect(account, account)
             yield house
         finally:
+            awizo.worker.accounts.CONNECTION_CHECK_S = check_s
             await app.stop()
             await smarthost.close()

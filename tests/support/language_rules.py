@@ -16,7 +16,7 @@ from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
 from awizo.triage.plan import make_plan
 from awizo.triage.rules import RuleSet, RuleSource, compile_rules
-from support.books import CARRIERS, HOSTS
+from support.books import CARRIERS, HOSTS, WORDS
 
 
 @cache
@@ -64,7 +64,7 @@ def told(subject: str, body: str, **headers: str) -> Outcome:
         mail[name.replace("_", "-")] = value
     mail.set_content(body)
     message = parse(mail.as_bytes())
-    judged = judge(message, (), Book(all_rules(), HOSTS, CARRIERS))
+    judged = judge(message, (), Book(all_rules(), WORDS, HOSTS, CARRIERS))
     order = Match(Order(account="", order_id="order"), method="masked_address")
     plan = make_plan(message, judged.verdict, order, Policy(), references=judged.references)
     return Outcome(judged.verdict, plan)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import statistics
 import time
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -19,19 +22,19 @@ from awizo.triage.plan import NEVER_CONVERTED
 from awizo.triage.rule_draft import draft_rule
 from awizo.triage.rules import RuleSource, compile_rules
 from awizo.triage.structure import sentences, units_of
-from support.books import CARRIERS, HOSTS
+from support.books import CARRIERS, HOSTS, WORDS
 from support.language_rules import all_rules, told
 from support.phrases import Phrase, phrases
 from support.rawmail import a_mail
 
-BOOK = Book(all_rules(), HOSTS, CARRIERS)
+BOOK = Book(all_rules(), WORDS, HOSTS, CARRIERS)
 VOCABULARY = """
 zamówienie wysłaliśmy paczkę fakturę wpłata dotarła Zásilka odeslána platba csomag feladtuk
 your order shipped payment Rechnung Zahlung посилка оплата nie ale czy ? ! . 12,00 zł
 https://x.pl/f?a=1 0000123456789U FV/1/2026
 """
-WORDS = st.sampled_from(["\n", *VOCABULARY.split()])
-TEXTS = st.one_of(st.text(max_size=400), st.lists(WORDS, max_size=60).map(" ".join))
+PIECES = st.sampled_from(["\n", *VOCABULARY.split()])
+TEXTS = st.one_of(st.text(max_size=400), st.lists(PIECES, max_size=60).map(" ".join))
 
 
 def verdict_on(message: ParsedMessage) -> Verdict:
@@ -64,7 +67,10 @@ def test_evidence_quotes_the_mail(subject: str, text: str) -> None:
     for unit in units_of(message):
         units[unit.place] += f"\n{unit.original}"
     for evidence in verdict_on(message).evidence:
-        if not evidence.rule.startswith("structure."):
+        if evidence.where == "text":
+            written = fold(" ".join(units.values()))
+            assert all(word in written for word in evidence.text.split())
+        elif not evidence.rule.startswith("structure."):
             assert evidence.text in units[evidence.where]
 
 
@@ -152,20 +158,28 @@ def test_boilerplate_throughout_is_judged_by_its_first_lines() -> None:
 # --- pace -----
 
 
-def test_a_mail_without_documents_is_judged_in_3_ms() -> None:
+def test_judging_a_mail_costs_little_more_than_reading_it() -> None:
     lines = [
         "Dzień dobry Anna,",
         "Twoje zamówienie 12345 wysłaliśmy kurierem DPD.",
         "Lampa 12,00 zł",
     ]
     raw = a_mail("\r\n".join(lines * 6), headers="Subject: Wysłaliśmy Twoje zamówienie")
-    times = []
-    for _ in range(60):
-        started = time.process_time()
-        judge(parse(raw), (), BOOK)
-        times.append(time.process_time() - started)
 
-    assert statistics.median(times) < 0.003
+    def read() -> None:
+        message = email.message_from_bytes(raw, policy=email.policy.default)
+        assert len(str(message["Subject"]))
+        assert message.get_content()
+
+    def cost(work: Callable[[], object]) -> float:
+        times = []
+        for _ in range(60):
+            started = time.process_time()
+            work()
+            times.append(time.process_time() - started)
+        return statistics.median(times)
+
+    assert cost(lambda: judge(parse(raw), (), BOOK)) < 20 * cost(read)
 
 
 def test_no_text_makes_judging_run_away() -> None:

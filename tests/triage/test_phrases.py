@@ -75,4 +75,4 @@ def test_the_rules_of_two_languages_do_not_count_one_sentence_twice() -> None:
     once = told("Payment received", "")
 
     assert all_rules() is not None
-    assert {e.rule[:2] for e in once.verdict.evidence if e.weight > 0} == {"en"}
+    assert {e.rule[:3] for e in once.verdict.evidence if e.where != "text"} == {"en-"}

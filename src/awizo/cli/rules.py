@@ -229,7 +229,7 @@ def new_example(
         draft = _with_new_id(draft_rule(message, kind), known)
         text = f"{known.rstrip()}\n\n{draft}".lstrip("\n")
         new_rules = compile_rules(_with_file(settings, str(into or "draft"), text))
-        new_book = Book(rules=new_rules, hosts=book.hosts, carriers=book.carriers)
+        new_book = replace(book, rules=new_rules)
         for name, one in (("so far", book), ("with it", new_book)):
             verdict = judge(message, facts, one).verdict
             err.print(f"# {name}: {verdict.kind} ({verdict.confidence:.0%} sure)", markup=False)

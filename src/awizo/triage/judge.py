@@ -15,6 +15,7 @@ from awizo.model import ConversationEvidence, DocumentFacts, ParsedMessage, Refe
 from awizo.triage.classify import classify
 from awizo.triage.references import Carriers, Hosts, find_references
 from awizo.triage.rules import RuleSet
+from awizo.triage.vocabulary import Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Book:
     """What judging goes by: compiled once, replaced whole when files change."""
 
     rules: RuleSet
+    words: Vocabulary
     hosts: Hosts
     carriers: Carriers
 
@@ -48,6 +50,7 @@ def judge(
         facts,
         references,
         book.rules,
+        book.words,
         conversation=conversation,
         seen_automatic_ids=seen_automatic_ids,
         smtp_user=smtp_user,
