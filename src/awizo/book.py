@@ -14,7 +14,8 @@ from pathlib import Path
 import structlog
 
 from awizo.errors import AwizoError
-from awizo.settings import Settings, config_text, rule_sources
+from awizo.settings import Settings
+from awizo.settings.files import config_text, rule_sources
 from awizo.triage.judge import Book
 from awizo.triage.references import compile_carriers, compile_hosts
 from awizo.triage.rules import RuleSource, compile_rules

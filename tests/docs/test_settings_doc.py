@@ -11,28 +11,28 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, SecretStr
 
-from awizo import settings
+from awizo.settings import Settings, sections
 
 TEXT = (Path(__file__).parents[2] / "docs" / "settings.md").read_text(encoding="utf-8")
 
 SECTIONS: dict[str, type[BaseModel]] = {
-    "`[intake]`": settings.Intake,
-    "`[intake.users.NAME]`": settings.SmtpUser,
-    "`[smarthost]` and `[smarthosts.NAME]`": settings.Smarthost,
-    "`[allegro]`": settings.Allegro,
-    "`[accounts.NAME]`": settings.Account,
-    "`[[routes]]`": settings.Route,
-    "`[store]`": settings.Store,
-    "`[policy]`": settings.Policy,
-    "`[policy.give_up_after_min]`": settings.GiveUpAfterMin,
-    "`[[senders]]`": settings.SenderPolicy,
-    "`[retry]`": settings.Retry,
-    "`[retention]`": settings.Retention,
-    "`[alerts]`": settings.Alerts,
-    "`[log]`": settings.Log,
-    "`[panel]`": settings.Panel,
-    "`[rules]`": settings.Rules,
-    "`[documents]`": settings.Documents,
+    "`[intake]`": sections.Intake,
+    "`[intake.users.NAME]`": sections.SmtpUser,
+    "`[smarthost]` and `[smarthosts.NAME]`": sections.Smarthost,
+    "`[allegro]`": sections.Allegro,
+    "`[accounts.NAME]`": sections.Account,
+    "`[[routes]]`": sections.Route,
+    "`[store]`": sections.Store,
+    "`[policy]`": sections.Policy,
+    "`[policy.give_up_after_min]`": sections.GiveUpAfterMin,
+    "`[[senders]]`": sections.SenderPolicy,
+    "`[retry]`": sections.Retry,
+    "`[retention]`": sections.Retention,
+    "`[alerts]`": sections.Alerts,
+    "`[log]`": sections.Log,
+    "`[panel]`": sections.Panel,
+    "`[rules]`": sections.Rules,
+    "`[documents]`": sections.Documents,
 }
 
 UNITS = {
@@ -109,6 +109,6 @@ def test_every_section_of_the_settings_is_described() -> None:
         for part in title.split(" and ")
     } | {"mode"}
 
-    assert {"config_file", "policies"} | described == set(settings.Settings.model_fields)
+    assert {"config_file", "policies"} | described == set(Settings.model_fields)
     assert "`[policies.NAME]`" in TEXT
     assert rows("Top of the file")["mode"][2] == '"enforce"'

@@ -11,7 +11,7 @@ import pytest
 
 from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import Recipient
-from awizo.settings import BUYER_DOMAINS
+from awizo.settings.sections import BUYER_DOMAINS
 from awizo.smarthost import RecipientResult
 from awizo.smarthost.bounce import build_bounce, may_bounce
 from support.peers import a_peer

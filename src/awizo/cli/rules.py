@@ -22,7 +22,8 @@ from awizo.documents import Inspector
 from awizo.errors import SettingsError
 from awizo.model import Kind
 from awizo.resources import PACKAGE
-from awizo.settings import Settings, rule_sources
+from awizo.settings import Settings
+from awizo.settings.files import rule_sources
 from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
 from awizo.triage.rule_draft import draft_rule
