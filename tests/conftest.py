@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from awizo.event_loop import loop_factory
-from awizo.triage.rules import RuleSet, RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
+from awizo.triage.rules import RuleSet
 
 ON_BOTH = {"intake"}
 HERE = Path(__file__).parent

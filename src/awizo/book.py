@@ -18,7 +18,7 @@ from awizo.settings import Settings
 from awizo.settings.files import config_text, rule_sources
 from awizo.triage.judge import Book
 from awizo.triage.references import compile_carriers, compile_hosts
-from awizo.triage.rules import RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
 from awizo.triage.vocabulary import compile_vocabulary
 
 log = structlog.get_logger()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from awizo.settings import load_settings
-from awizo.triage.rules import RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

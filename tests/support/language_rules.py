@@ -15,7 +15,8 @@ from awizo.triage.fold import fold
 from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
 from awizo.triage.plan import make_plan
-from awizo.triage.rules import RuleSet, RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
+from awizo.triage.rules import RuleSet
 from support.books import CARRIERS, HOSTS, WORDS
 
 

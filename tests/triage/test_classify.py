@@ -18,7 +18,8 @@ from awizo.model import (
 )
 from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
-from awizo.triage.rules import RuleSet, RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
+from awizo.triage.rules import RuleSet
 from awizo.triage.vocabulary import COLUMNS, Vocabulary
 from support.books import CARRIERS, HOSTS, WORDS
 from support.language_rules import all_rules

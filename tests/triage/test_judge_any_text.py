@@ -20,7 +20,7 @@ from awizo.triage.language import languages_of
 from awizo.triage.parse import parse
 from awizo.triage.plan import NEVER_CONVERTED
 from awizo.triage.rule_draft import draft_rule
-from awizo.triage.rules import RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
 from awizo.triage.structure import sentences, units_of
 from support.books import CARRIERS, HOSTS, WORDS
 from support.language_rules import all_rules, told

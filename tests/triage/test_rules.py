@@ -9,7 +9,8 @@ import pytest
 from awizo.errors import RuleError
 from awizo.model import FulfillmentStatus, Kind
 from awizo.triage.fold import fold
-from awizo.triage.rules import Hit, RuleSet, RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
+from awizo.triage.rules import Hit, RuleSet
 from support.language_rules import all_rules, letters_no_folded_text_has
 
 SENT = """

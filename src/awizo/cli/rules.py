@@ -27,7 +27,7 @@ from awizo.settings.files import rule_sources
 from awizo.triage.judge import Book, judge
 from awizo.triage.parse import parse
 from awizo.triage.rule_draft import draft_rule
-from awizo.triage.rules import RuleSource, compile_rules
+from awizo.triage.rule_files import RuleSource, compile_rules
 
 app = typer.Typer(no_args_is_help=True, help="Measure the rules, draft new ones.")
 
