@@ -27,7 +27,7 @@ import pytest
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 HALVES = ("dev", "held")
-FOLDERS = (*HALVES, "fresh")
+FOLDERS = HALVES
 KINDS = {
     "invoice",
     "receipt_link",

@@ -18,6 +18,8 @@ from itertools import pairwise
 from typing import Any
 
 NEEDED = frozenset({"conversation_reply", "fulfilment_correspondence", "other"})
+DOCUMENT_KINDS = frozenset({"invoice", "invoice_link", "receipt_link"})
+FILING = frozenset({"upload_invoice", "add_link"})
 
 COST_LOST = 100  # stopped, and the buyer needed it
 COST_WRONG_ORDER = 100  # one buyer's document would be shown to another
@@ -208,8 +210,10 @@ def _costs(label: Label, said: Mapping[str, Any]) -> tuple[int, str]:
     needed = label.kind in NEEDED or bool(NEEDED & set(label.acceptable))
     if label.kind in NEEDED and stopped:
         costs.append((COST_LOST, "stopped, and the buyer needed it"))
-    if label.kind in NEEDED and actions:
-        costs.append((COST_CONVERTED, f"acted on ({', '.join(actions)}) and should not be"))
+    # A document that the label knows may be filed beside what makes the mail go on.
+    filed = FILING if DOCUMENT_KINDS & {*label.secondary, *label.acceptable} else frozenset()
+    if label.kind in NEEDED and (unwanted := [one for one in actions if one not in filed]):
+        costs.append((COST_CONVERTED, f"acted on ({', '.join(unwanted)}) and should not be"))
     if said["order_id"] is not None and label.order_id not in (None, said["order_id"]):
         costs.append((COST_WRONG_ORDER, "taken for another order's"))
     uploads = {str(one.get("attachment")) for one in said["actions"] if "attachment" in one}

@@ -24,7 +24,16 @@ from awizo.model import (
 from awizo.triage.kinds import PERSONAL
 from awizo.triage.language import languages_of
 from awizo.triage.rules import RuleSet
-from awizo.triage.structure import Unit, asks, count_told, names_amount, shape_of, units_of
+from awizo.triage.structure import (
+    MAX_CHARS,
+    Unit,
+    asks,
+    count_told,
+    names_amount,
+    names_key,
+    shape_of,
+    units_of,
+)
 from awizo.triage.sums import sums_of, weigh_free_text
 from awizo.triage.tally import PROOF_FROM, Tally
 from awizo.triage.usual import USUAL, is_unusual
@@ -69,6 +78,9 @@ def classify(
         tally.flags.add("asks")
     if names_amount(units):
         tally.flags.add("amount_named")
+    if (key := names_key(message.new_text[:MAX_CHARS])) is not None:
+        tally.flags.add("secret_code")
+        tally.fix(Evidence("structure.licence-key", "body", key, 0.0))
     sums = sums_of(tally, facts, references)
     weigh_free_text(tally, sums, message, references, shape)
     _mark_unusual(tally, units, languages)

@@ -102,6 +102,8 @@ INVOICE_WORD = re2.compile(
 RECEIPT_WORD = re2.compile(
     r"paragon|receipt|uctenk|nyugta|nyugtat|nyugtaja|kassenbon|kassenbeleg|kassenzettel|quittung|"
     r"(?:^|[^a-z])(?:e-?|(?:ihr|ihren|den|der|digitaler?n?) )bon(?:[^a-z]|$)|"
+    r"(?:^|[^a-z])bon (?:anzeig|anseh|offn|herunterlad|abruf|als pdf)|"
+    r"(?:^|[^a-z])blokk(?:ot|od|ja)?(?:[^a-z]|$)|"
     r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
     r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
 )
@@ -116,7 +118,7 @@ PATH_RECEIPT = re2.compile(
     r"fiscal-?check|cheque?|check)(?:[/_.=?&-]|$|\d)"
 )
 HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
-HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|e-?bon\.")
+HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|(?:^|[.-])e?-?bon\.")
 # A document of either kind: what else is said tells which.
 EITHER_WORD = re2.compile(r"(?:^|[^a-z])(?:beleg(?:s|e|en)?|doklad(?:u|y|em|om)?)(?:[^a-z]|$)")
 PATH_EITHER = re2.compile(r"(?:^|[/_.=?&-])(?:doklad\w{0,2}|belege?)(?:[/_.=?&-]|$|\d)")
@@ -162,14 +164,18 @@ OTHER_PATH = re2.compile(
 # Of these a document may be shown too, where the address itself names one.
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
-QUERY_ID = re.compile(r"[?&](?:\w*id|key|token|hash|h|nr|no|order)=\w*\d")
+QUERY_ID = re.compile(
+    r"[?&](?:\w*id|(?:\w+_)?key|token|hash|h|nr|no|order)=(?:\w*\d|\w{12})|"
+    r"/(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|szaml\w{1,3})/[\w-]*\d{3}"
+)
 SLUG = re.compile(r"(?:[a-z]{2,}-){3,}[a-z]{2,}")
 BEFORE_CHARS = 320
 SHORT_LEAD = 48  # characters of "Download the PDF here:"
 LEAD_WORD = re2.compile(
     r"pobierz|pobrac|podglad|otworz|zobacz|link|adres|stron|stahn|zobraz|otevr|otvor|odkaz|stiahn|"
     r"letolt|megnyit|megtekint|itt\b|download|view|open|preview|here|herunterlad|ansehen|anzeig|"
-    r"offnen|abruf|hier|завантаж|перегля|відкри|посилан|pdf"
+    r"offnen|abruf|hier|завантаж|перегля|відкри|посилан|pdf|"
+    r"wydruk|zapisa|vytisk|uloz|vytlac|nyomtat|elment|ausdruck|speicher|print|save|роздрук|зберег"
 )
 REDIRECTS = re.compile(
     r"click|redirect|link|track|/c/|/ls/|/wf/|/r/|/l/|/e/|mailing|sendgrid|mandrill"

@@ -266,6 +266,30 @@ def bare_numbers(text: str) -> list[FoundNumber]:
     ]
 
 
+# "Number: BP/118/26", with the document named in another sentence.
+ITSELF = re.compile(
+    r"(?:^|[^\w])(?:numer|nr|cislo|sorszama?|nummer|number|номер)[ :.]{1,3}(?=[^\s]{0,20}\d)"
+    r"(?P<number>[^\W_]{1,10}(?:[/\-][^\W_]{1,10}){1,4})(?!\w)"
+)
+NOT_ITSELF = re.compile(
+    r"(?:zamow|objednav|rendel|bestell|order|замовл|paczk|przesyl|zasil|csomag|paket|parcel|"
+    r"посилк|klient|konta|rachunku|uctu|telef|tel\.|kont[oa])\w*[ :.]*$"
+)
+
+
+def numbers_by_themselves(text: str) -> list[FoundNumber]:
+    """Numbers in parts behind a bare "number", for a mail whose document is named elsewhere."""
+    text = clean(text)
+    folded = plain(text)
+    return [
+        FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=True)
+        for match in ITSELF.finditer(folded)
+        if (number := trimmed(text[match.start("number") : match.end("number")]))
+        and looks_numbered(number)
+        and not NOT_ITSELF.search(folded[max(0, match.start() - 20) : match.start() + 1])
+    ]
+
+
 COPY_MARK = re.compile(
     r"[/_\-. ](?:oryginał|oryginal|original|kopia|copy|duplikat|pdf)$", re.IGNORECASE
 )

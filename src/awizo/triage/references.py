@@ -18,6 +18,7 @@ from awizo.model import (
     DocumentFacts,
     DocumentKind,
     DocumentLink,
+    Kind,
     Link,
     OrderReference,
     ParsedMessage,
@@ -30,6 +31,7 @@ from awizo.triage.invoice_numbers import (
     Numbers,
     bare_numbers,
     normalised_number,
+    numbers_by_themselves,
     numbers_in,
 )
 from awizo.triage.order_ids import ids_in_headers, ids_in_links, ids_in_text, order_numbers_in
@@ -156,8 +158,12 @@ def _invoice_numbers(
     facts: Sequence[DocumentFacts],
     links: Sequence[DocumentLink],
 ) -> tuple[str, ...]:
-    """Numbers of the documents that the mail carries or links, the printed form of each."""
-    sales = [fact for fact in facts if fact.is_sales_document]
+    """Numbers of the invoices that the mail carries or links, the printed form of each.
+
+    The number of a till's receipt counts that till's receipts and is no invoice number.
+    """
+    sales = [f for f in facts if f.is_sales_document and f.kind is not DocumentKind.RECEIPT]
+    links = [link for link in links if link.kind is not Kind.RECEIPT_LINK]
     if not sales and not links:
         return ()
     by_key: dict[str, str] = {}
@@ -195,13 +201,14 @@ def _written(
     about_correction = bool(CORRECTION_WORD.search(folded)) or any(
         fact.kind is DocumentKind.CORRECTION for fact in sales
     )
+    named = [one for one in named if one.of is not Numbers.RECEIPT]
     own = [one for one in named if one.of not in (Numbers.PROFORMA, Numbers.REFERRED)]
     if not own and not about_correction:
         own = [one for one in named if one.of is Numbers.REFERRED]  # "link do faktury FV 12/2026"
     if about_correction and any(one.of is Numbers.CORRECTION for one in own):
         own = [one for one in own if one.of is Numbers.CORRECTION]
     if not named:
-        own = bare_numbers(text)
+        own = bare_numbers(text) or numbers_by_themselves(text)
     return [one.number for one in own if normalised_number(one.number) not in refers]
 
 

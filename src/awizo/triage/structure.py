@@ -428,3 +428,23 @@ def names_amount(units: Sequence[Unit]) -> bool:
         and len(_WORDY.findall(unit.folded)) >= SENTENCE_WORDS
         for unit in units
     )
+
+
+# "9F2X-LL0P-44QA-ZT7M": groups of capitals and figures, with letters as well as figures in them.
+_KEY = re.compile(r"(?<![\w-])[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){2,7}(?![\w-])")
+_KEY_WORD = re.compile(
+    r"klucz|kod\w* aktyw|licen[czs]|aktyw|activat|\bkeys?\b|kl[ií]č|kľúč|kulcs|aktivál|schlüssel"
+    r"|aktivier|ключ|активац|ліценз|serial|seryjn",
+    re.IGNORECASE,
+)
+
+
+def names_key(text: str) -> str | None:
+    """The licence key that *text* holds, in a table too: a buyer has it from here alone."""
+    if _KEY_WORD.search(text) is None:
+        return None
+    for found in _KEY.finditer(text):
+        letters = sum(one.isalpha() for one in found[0])
+        if letters >= 2 and any(one.isdigit() for one in found[0]):
+            return found[0]
+    return None
