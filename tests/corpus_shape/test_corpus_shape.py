@@ -278,7 +278,8 @@ def test_the_halves_have_the_same_spread() -> None:
     for field in ("class", "language", "hard"):
         dev, held = (Counter(label[field] for label in labels(half)) for half in HALVES)
         for value in dev | held:
-            assert abs(dev[value] - held[value]) <= max(4, 0.15 * (dev[value] + held[value])), value
+            shares = dev[value] / dev.total(), held[value] / held.total()
+            assert abs(shares[0] - shares[1]) <= 0.05, (value, shares)
 
 
 def test_the_corpus_stays_small() -> None:
