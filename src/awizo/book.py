@@ -1,4 +1,4 @@
-"""Read the rule, host and carrier files and compile them into one book.
+"""Read the rule files and the tables of words, hosts and carriers, and compile them into one book.
 
 In:  settings (which say where the files lie).
 Out: a Book for judging, replaced whole when a file changes.
@@ -9,19 +9,19 @@ runs stays in force.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import structlog
 
 from awizo.errors import AwizoError
 from awizo.settings import Settings
-from awizo.settings.files import config_text, rule_sources
+from awizo.settings.files import read_text, rule_files, rule_sources, table_file
 from awizo.triage.judge import Book
 from awizo.triage.references import compile_carriers, compile_hosts
 from awizo.triage.rule_files import RuleSource, compile_rules
 from awizo.triage.vocabulary import compile_vocabulary
 
 log = structlog.get_logger()
+
+WORDS, HOSTS, CARRIERS = "words.tsv", "hosts.toml", "carriers.toml"
 
 
 def load_book(settings: Settings) -> Book:
@@ -31,12 +31,14 @@ def load_book(settings: Settings) -> Book:
         RuleError: A file does not compile.
         SettingsError: A file cannot be read.
     """
-    sources = rule_sources(settings)
+    words, hosts, carriers = (
+        read_text(table_file(settings, name)) for name in (WORDS, HOSTS, CARRIERS)
+    )
     return Book(
-        rules=compile_rules([RuleSource(path, text) for path, text in sources]),
-        words=compile_vocabulary(config_text(settings, "words.tsv")),
-        hosts=compile_hosts(config_text(settings, "hosts.toml")),
-        carriers=compile_carriers(config_text(settings, "carriers.toml")),
+        rules=compile_rules([RuleSource(path, text) for path, text in rule_sources(settings)]),
+        words=compile_vocabulary(words),
+        hosts=compile_hosts(hosts),
+        carriers=compile_carriers(carriers),
     )
 
 
@@ -67,10 +69,12 @@ class BookKeeper:
         return True
 
     def _stamp(self) -> tuple[tuple[str, float], ...]:
+        """What tells that a file changed, came or went."""
+        tables = [table_file(self._settings, name) for name in (WORDS, HOSTS, CARRIERS)]
         stamps: list[tuple[str, float]] = []
-        for path, _ in rule_sources(self._settings):
+        for path in (*rule_files(self._settings), *tables):
             try:
-                stamps.append((path, Path(path).stat().st_mtime))
+                stamps.append((str(path), path.stat().st_mtime))
             except OSError:
-                stamps.append((path, 0.0))
+                stamps.append((str(path), 0.0))
         return tuple(stamps)

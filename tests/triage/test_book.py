@@ -54,6 +54,19 @@ def test_a_changed_file_comes_into_force(tmp_path: Path) -> None:
     assert "yours" in {rule.id for rule in keeper.book.rules.rules}
 
 
+def test_a_table_of_ones_own_comes_into_force_as_a_rule_file_does(tmp_path: Path) -> None:
+    config, _ = a_config(tmp_path, MINE)
+    keeper = BookKeeper(load_settings(config))
+
+    later(tmp_path / "hosts.toml", '[[host]]\nhost = "faktury.mine.pl"\nkind = "invoice"\n')
+
+    assert keeper.refresh()
+    assert set(keeper.book.hosts.rules) == {"faktury.mine.pl"}
+    later(tmp_path / "words.tsv", "no table")
+    assert not keeper.refresh()
+    assert len(keeper.book.words) > 1000
+
+
 @pytest.mark.parametrize("broken", [MINE.replace("klub", "klub("), MINE.replace("Klub", "Herbata")])
 def test_a_broken_file_leaves_the_running_rules_in_force(tmp_path: Path, broken: str) -> None:
     config, file = a_config(tmp_path, MINE)

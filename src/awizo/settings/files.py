@@ -13,14 +13,11 @@ from awizo.resources import config_dir
 from awizo.settings.whole import Settings
 
 
-def rule_sources(settings: Settings) -> list[tuple[str, str]]:
-    """Names and texts of the rule files in load order.
+def rule_files(settings: Settings) -> list[Path]:
+    """The rule files in load order.
 
     The files that come with Awizo first, then those of ``rules.dir`` (default: ``rules`` beside
     the config file). A file of the same name takes the place of the one that comes with Awizo.
-
-    Raises:
-        SettingsError: A file cannot be read.
     """
     found: dict[str, Path] = {}
     beside = settings.config_file.parent / "rules" if settings.config_file else None
@@ -28,14 +25,23 @@ def rule_sources(settings: Settings) -> list[tuple[str, str]]:
         if folder is None or not folder.is_dir():
             continue
         found.update({path.name: path for path in folder.glob("*.toml")})
-    return [(str(path), read_text(path)) for _, path in sorted(found.items())]
+    return [path for _, path in sorted(found.items())]
 
 
-def config_text(settings: Settings, name: str) -> str:
-    """A data file such as ``hosts.toml``: beside the config file, else the one of Awizo."""
+def rule_sources(settings: Settings) -> list[tuple[str, str]]:
+    """Names and texts of the rule files in load order.
+
+    Raises:
+        SettingsError: A file cannot be read.
+    """
+    return [(str(path), read_text(path)) for path in rule_files(settings)]
+
+
+def table_file(settings: Settings, name: str) -> Path:
+    """A table such as ``hosts.toml``: beside the config file, else the one of Awizo."""
     if settings.config_file is not None and (settings.config_file.parent / name).is_file():
-        return read_text(settings.config_file.parent / name)
-    return read_text(config_dir() / name)
+        return settings.config_file.parent / name
+    return config_dir() / name
 
 
 def read_text(path: Path) -> str:
