@@ -66,8 +66,10 @@ from awizo.worker.follow_up import FollowUps
 from awizo.worker.leases import Leases
 from awizo.worker.loop import Worker
 from awizo.worker.outbox import Outbox
+from awizo.worker.outcomes import Outcomes
 from awizo.worker.schedule import when_hold_is_over
 from awizo.worker.triage import Surroundings, Triage
+from awizo.worker.way_out import WayOut
 
 if TYPE_CHECKING:
     from awizo.panel.server import PanelServer
@@ -220,6 +222,13 @@ class App:
             now=self.now,
         )
         leases = Leases(lease_s=settings.retry.lease_s)
+        outcomes = Outcomes(
+            retry=settings.retry,
+            spool=stores.spool,
+            alerts=alerts,
+            now=self.now,
+            jitter=lambda: random.uniform(-1, 1),
+        )
         execution = Execution(
             settings=settings,
             spool=stores.spool,
@@ -228,18 +237,25 @@ class App:
             memory=stores.memory,
             inspector=inspector,
             clients=clients,
-            smarthosts=smarthosts,
             executors={
                 UploadInvoice: UploadInvoiceExecutor(),
                 AddLink: AddLinkExecutor(),
                 SetFulfillment: SetFulfillmentExecutor(),
                 AddShipment: AddShipmentExecutor(),
             },
+            outcomes=outcomes,
+            now=self.now,
+            new_id=self.new_id,
+        )
+        way_out = WayOut(
+            settings=settings,
+            spool=stores.spool,
+            smarthosts=smarthosts,
             alerts=alerts,
             outbox=outbox,
+            outcomes=outcomes,
             hostname=hostname,
             now=self.now,
-            jitter=lambda: random.uniform(-1, 1),
             new_id=self.new_id,
             are_ours=leases.are_ours,
         )
@@ -273,7 +289,7 @@ class App:
             owner=self.owner,
             judge=triage.handle,
             act=execution.act,
-            send=execution.send,
+            send=way_out.send,
             follow_up=follow_ups.handle,
             end_hold=end_hold,
             now=self.now,

@@ -53,8 +53,10 @@ from awizo.worker.alerts import Alerts
 from awizo.worker.execute import Execution
 from awizo.worker.follow_up import FollowUps
 from awizo.worker.outbox import Outbox
+from awizo.worker.outcomes import Outcomes
 from awizo.worker.schedule import when_hold_is_over
 from awizo.worker.triage import Surroundings, Triage
+from awizo.worker.way_out import WayOut
 from support.allegro_parts import Clock, some_settings
 from support.emulator_parts import Held
 
@@ -208,6 +210,9 @@ class Office:
             alerts=alerts,
             now=now,
         )
+        outcomes = Outcomes(
+            retry=settings.retry, spool=stores.spool, alerts=alerts, now=now, jitter=lambda: 0.0
+        )
         self._execution = Execution(
             settings=settings,
             spool=stores.spool,
@@ -216,18 +221,25 @@ class Office:
             memory=stores.memory,
             inspector=self._inspector,
             clients=clients,
-            smarthosts=cast(Smarthosts, self.smarthost),
             executors={
                 UploadInvoice: UploadInvoiceExecutor(),
                 AddLink: AddLinkExecutor(),
                 SetFulfillment: SetFulfillmentExecutor(),
                 AddShipment: AddShipmentExecutor(),
             },
+            outcomes=outcomes,
+            now=now,
+            new_id=self.new_id,
+        )
+        self._way_out = WayOut(
+            settings=settings,
+            spool=stores.spool,
+            smarthosts=cast(Smarthosts, self.smarthost),
             alerts=alerts,
             outbox=Outbox(spool=stores.spool, now=now, new_id=self.new_id),
+            outcomes=outcomes,
             hostname="mx.test",
             now=now,
-            jitter=lambda: 0.0,
             new_id=self.new_id,
         )
         self._follow_ups = FollowUps(
@@ -296,7 +308,7 @@ class Office:
             await self._triage.handle(leased)
             return True
         if jobs := await spool.lease_jobs(**lease, forward=True, with_siblings=True):
-            await self._execution.send(jobs)
+            await self._way_out.send(jobs)
             return True
         for job in await spool.lease_jobs(**lease, forward=False):
             await self._execution.act(job)

@@ -155,7 +155,7 @@ async def test_a_mail_that_has_gone_ahead_and_cannot_be_judged_any_more_is_at_it
     (job,) = await office.stores.spool.lease_jobs(
         owner="w", now=office.clock(), lease_s=LEASE_S, limit=1, forward=True
     )
-    await office._execution.send([job])
+    await office._way_out.send([job])
     poison(office, ValueError("later"))
 
     await office.work()

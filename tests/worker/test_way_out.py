@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import structlog
@@ -19,14 +19,13 @@ from awizo.model import Disposition, HistoryEntry, Job
 from awizo.settings import Alerts as AlertSettings
 from awizo.settings import Settings, Smarthost, Store
 from awizo.smarthost import Smarthosts
-from awizo.smarthost import smarthosts as way_out
 from awizo.spool.port import StoredDelivery
 from awizo.store import Stores, open_store
-from awizo.worker import execute
 from awizo.worker.alerts import Alerts
-from awizo.worker.execute import Execution
 from awizo.worker.outbox import Outbox
+from awizo.worker.outcomes import Outcomes
 from awizo.worker.schedule import when_hold_is_over
+from awizo.worker.way_out import WayOut
 from support.peers import GOOD, HANG_UP, SmtpPeer, a_peer
 from support.smarthost_parts import Clock, a_smarthost
 from support.store_parts import BODY, Desk, accepted
@@ -43,14 +42,14 @@ class Post:
     stores: Stores
     desk: Desk
     clock: Clock
-    execution: Execution
+    way_out: WayOut
     lost: set[str]
 
     async def sends(self) -> int:
         """Send everything that is due now; returns how many jobs that were."""
         jobs = await self.desk.forwards(now=self.clock())
         for _, group in itertools.groupby(jobs, key=lambda job: job.message_id):
-            await self.execution.send(list(group))
+            await self.way_out.send(list(group))
         return len(jobs)
 
     async def all(self) -> dict[str, StoredDelivery]:
@@ -77,28 +76,28 @@ async def a_post_office(
     stores = await open_store(Store(url=f"sqlite:///{folder}/awizo.db"), now=clock)
     smarthosts = Smarthosts(settings, now=clock, instance_id="0123456789abcdef")
     numbers = itertools.count(1000)
-    nothing = cast(Any, None)
+    alerts = Alerts(settings=AlertSettings(), spool=stores.spool, now=clock)
     lost: set[str] = set()
-    execution = Execution(
+    way_out = WayOut(
         settings=settings,
         spool=stores.spool,
-        orders=stores.orders,
-        ledger=stores.ledger,
-        memory=stores.memory,
-        inspector=nothing,
-        clients=nothing,
         smarthosts=smarthosts,
-        executors={},
-        alerts=Alerts(settings=AlertSettings(), spool=stores.spool, now=clock),
+        alerts=alerts,
         outbox=Outbox(spool=stores.spool, now=clock, new_id=lambda: f"n{next(numbers):025}"),
+        outcomes=Outcomes(
+            retry=settings.retry,
+            spool=stores.spool,
+            alerts=alerts,
+            now=clock,
+            jitter=lambda: 0,
+        ),
         hostname="mail.example.pl",
         now=clock,
-        jitter=lambda: 0,
         new_id=lambda: f"n{next(numbers):025}",
         are_ours=lost.isdisjoint,
     )
     try:
-        yield Post(stores, Desk(stores.spool), clock, execution, lost)
+        yield Post(stores, Desk(stores.spool), clock, way_out, lost)
     finally:
         await smarthosts.close()
         await stores.close()
@@ -246,7 +245,7 @@ async def test_a_smarthost_that_is_well_does_not_hide_another_that_is_not(
 async def test_a_mail_that_left_is_written_down_though_the_store_was_sick_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "REPORT_AGAIN_S", 0.01)
+    monkeypatch.setattr("awizo.worker.way_out.REPORT_AGAIN_S", 0.01)
     async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
         await accepted(post.stores.spool, recipients=(A, B))
         finish, failures = post.stores.spool.finish, 3
@@ -270,7 +269,7 @@ async def test_a_mail_that_left_is_written_down_though_the_store_was_sick_for_a_
 async def test_a_mail_that_left_is_not_sent_again_however_long_the_store_was_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execute, "REPORT_AGAIN_S", 0)
+    monkeypatch.setattr("awizo.worker.way_out.REPORT_AGAIN_S", 0)
     async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
         await accepted(post.stores.spool, recipients=(A,))
         finish, away = post.stores.spool.finish, 200
@@ -330,7 +329,7 @@ async def test_mails_that_leave_side_by_side_after_a_start_are_all_written_down(
         jobs = await post.desk.forwards(limit=100)
         groups = [[*group] for _, group in itertools.groupby(jobs, key=lambda job: job.message_id)]
 
-        await asyncio.gather(*(post.execution.send(group) for group in groups))
+        await asyncio.gather(*(post.way_out.send(group) for group in groups))
 
         assert len(peer.mails) == 8
         assert {one.delivery.disposition for one in await post.desk.all()} == {Disposition.FORWARD}
@@ -341,7 +340,7 @@ async def test_a_report_that_meets_a_fault_does_not_lose_those_of_the_others(
 ) -> None:
     async with a_peer() as peer, a_post_office(tmp_path, a_smarthost(peer)) as post:
         await accepted(post.stores.spool, recipients=(A, B, C))
-        sent, told = post.execution._sent, 0
+        sent, told = post.way_out._sent, 0
 
         async def faulty(*given: Any) -> None:
             nonlocal told
@@ -350,7 +349,7 @@ async def test_a_report_that_meets_a_fault_does_not_lose_those_of_the_others(
                 raise KeyError("canary-4711")
             await sent(*given)
 
-        monkeypatch.setattr(post.execution, "_sent", faulty)
+        monkeypatch.setattr(post.way_out, "_sent", faulty)
         with structlog.testing.capture_logs() as logs:
             await post.sends()
 
@@ -365,7 +364,7 @@ async def test_one_lost_lease_does_not_lose_the_reports_of_the_others(tmp_path: 
         first, *others = await post.desk.forwards()
         await post.desk.finish(first)  # as if by somebody else: its lease is gone
         with structlog.testing.capture_logs() as logs:
-            await post.execution.send([first, *others])
+            await post.way_out.send([first, *others])
 
         assert [line["event"] for line in logs].count("lease_lost") == 1
         done = [one.jobs[0].state for one in await post.desk.all()]
@@ -380,7 +379,7 @@ async def test_a_mail_whose_lease_may_have_passed_to_another_is_broken_off_befor
         (delivery_id, _) = await accepted(post.stores.spool, recipients=(A, B))
         jobs = await post.desk.forwards()
         post.lost.add(jobs[1].lease)  # one of a transaction is enough
-        await post.execution.send(jobs)
+        await post.way_out.send(jobs)
 
         assert not peer.mails
         assert peer.connections[0].commands[-1] == "DATA"
@@ -397,15 +396,15 @@ async def test_a_mail_whose_lease_may_have_passed_to_another_is_broken_off_befor
 async def test_what_was_taken_of_a_mail_before_its_lease_was_lost_is_not_sent_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(way_out, "MAX_RECIPIENTS", 1)  # a transaction for each
+    monkeypatch.setattr("awizo.smarthost.smarthosts.MAX_RECIPIENTS", 1)  # a transaction for each
     peer = SmtpPeer()
     async with a_peer(peer), a_post_office(tmp_path, a_smarthost(peer)) as post:
         await accepted(post.stores.spool, recipients=(A, B))
         jobs = await post.desk.forwards()
         asked = iter((True, False))
-        monkeypatch.setattr(post.execution, "_are_ours", lambda _: next(asked))
-        await post.execution.send(jobs)
-        monkeypatch.setattr(post.execution, "_are_ours", lambda _: True)
+        monkeypatch.setattr(post.way_out, "_are_ours", lambda _: next(asked))
+        await post.way_out.send(jobs)
+        monkeypatch.setattr(post.way_out, "_are_ours", lambda _: True)
 
         stored = await post.all()
         assert stored[A].delivery.disposition is Disposition.FORWARD

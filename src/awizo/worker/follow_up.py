@@ -1,6 +1,6 @@
 """Look after what was settled: virus scans of filed documents, fates of forwarded mails.
 
-In:  leased follow-ups, made by ``worker/execute.py`` when a job was done.
+In:  leased follow-ups, made by ``worker/execute.py`` and ``worker/way_out.py`` when a job was done.
 Out: each ended, or due again; the delivery marked or reopened where Allegro thinks otherwise.
 
 ``invoice_scan``    the antivirus verdict comes after the upload and is announced nowhere; a
@@ -33,7 +33,7 @@ from awizo.spool.port import Ending, FollowUp, Spool, StoredDelivery
 from awizo.telemetry.logging import places
 from awizo.triage.parse import parse
 from awizo.worker.alerts import Alerts
-from awizo.worker.execute import policy_of
+from awizo.worker.policies import policy_of
 from awizo.worker.schedule import history, next_mail_look, when_refused_later
 
 log = structlog.get_logger()

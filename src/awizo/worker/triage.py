@@ -49,6 +49,7 @@ from awizo.triage.match import match, match_named
 from awizo.triage.parse import parse
 from awizo.triage.plan import PlanContext, make_plan, without_order
 from awizo.worker.alerts import Alerts
+from awizo.worker.policies import policy_for
 from awizo.worker.schedule import after_job, after_planning, history
 
 log = structlog.get_logger()
@@ -414,31 +415,6 @@ class Triage:
         except LeaseLost:
             return
         await self._alerts.raise_(problem, account=None)
-
-
-def policy_for(
-    settings: Settings,
-    named: str | None,
-    *,
-    message: ParsedMessage,
-    smtp_user: str | None,
-    account: str | None,
-) -> Policy:
-    """The policy of a mail: of its sender's section, else its route's, else its account's."""
-    for sender in settings.senders:
-        mailer = message.header("x-mailer") or ""
-        own = message.from_address.lower()
-        wanted = (sender.from_ or "").lower()
-        if wanted and own != wanted and not (wanted.startswith("@") and own.endswith(wanted)):
-            continue
-        if sender.smtp_user is not None and sender.smtp_user != smtp_user:
-            continue
-        if sender.x_mailer is not None and sender.x_mailer.lower() not in mailer.lower():
-            continue
-        return settings.policy_named(sender.policy)
-    if named is not None:
-        return settings.policy_named(named)
-    return settings.policy_named(settings.account(account).policy if account else None)
 
 
 def _judged_entry(now: datetime, verdict: Verdict, facts: Sequence[DocumentFacts]) -> HistoryEntry:
