@@ -1,0 +1,236 @@
+"""Put the parts together, start them, stop them in reverse.
+
+In:  settings.
+Out: a running service: intake, worker, account keeper, panel.
+
+Nothing is decided here. Order of starting: store, intake, rules and helpers, worker, panel. A
+shop's mail is taken as soon as there is a store to keep it; what takes long - rules to compile,
+a panel to import - comes behind that, and the mail waits for it on the disk. Intake ends first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import httpx
+import structlog
+
+from awizo.allegro.client import AllegroClients
+from awizo.app.doors import open_doors
+from awizo.app.hands import make_hands
+from awizo.app.housekeeping import keep_house
+from awizo.app.parts import Parts
+from awizo.book import BookKeeper
+from awizo.documents import Inspector
+from awizo.errors import SettingsError
+from awizo.operations import Operations
+from awizo.settings import Settings
+from awizo.smarthost import Smarthosts
+from awizo.spool.ids import Ids
+from awizo.store import Stores, open_store
+from awizo.store.serving import ServingLock
+from awizo.store.urls import sqlite_path
+from awizo.telemetry.health import Health
+from awizo.worker.alerts import Alerts
+from awizo.worker.loop import Worker
+from awizo.worker.outbox import Outbox
+
+if TYPE_CHECKING:
+    from awizo.panel.server import PanelServer
+
+log = structlog.get_logger()
+
+# How long the loop may go on while the store's writer wants its turn. With Python's own 5 ms
+# every statement of a commit can wait as long as the commit itself; see docs/performance.md.
+SWITCH_INTERVAL_S = 0.0005
+FOLLOW_S = 1.0  # in which the intake processes of a killed service are gone too
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """Where it listens."""
+
+    smtp: tuple[str, ...]
+    panel: str | None
+
+
+def _panel_server() -> type[PanelServer]:
+    """Imported only now: it takes long, and no mail needs it."""
+    from awizo.panel.server import PanelServer
+
+    return PanelServer
+
+
+class App:
+    """One service in one event loop.
+
+    Args:
+        clock: Seconds that only go forward, by which the pace towards Allegro is kept.
+        transport: Takes the place of the network towards Allegro, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = utc_now,
+        clock: Callable[[], float] = time.monotonic,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.settings = settings
+        self.now = now
+        self.clock = clock
+        self.transport = transport
+        self.new_id = Ids(now, secrets.token_bytes)
+        self.instance_id = secrets.token_hex(8)
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{self.instance_id}"
+        self.health = Health()
+        self.bound: Bound | None = None
+        self._parts = Parts()
+
+    async def start(self) -> Bound:
+        """Start everything; what was started is stopped again when a later part fails.
+
+        Raises:
+            SettingsError: The settings cannot be served; the text says what to set.
+        """
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        try:
+            return await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def _start(self) -> Bound:
+        settings = self.settings
+        if not settings.smarthost.host:
+            raise SettingsError(
+                "smarthost.host is not set: name the seller's mail provider in the config file, "
+                "or in AWIZO_SMARTHOST__HOST"
+            )
+        stores, lock = await self._open_store()
+        hostname = settings.intake.hostname or socket.gethostname()
+        outbox = Outbox(spool=stores.spool, now=self.now, new_id=self.new_id)
+
+        async def send_mail(content: bytes, sender: str, recipients: tuple[str, ...]) -> None:
+            await outbox.put(content, reverse_path=sender, recipients=recipients)
+
+        alerts = Alerts(
+            settings=settings.alerts, spool=stores.spool, now=self.now, send_mail=send_mail
+        )
+        smtp_at = await open_doors(
+            settings,
+            stores,
+            alerts,
+            lock=lock,
+            parts=self._parts,
+            health=self.health,
+            now=self.now,
+            instance_id=self.instance_id,
+            new_id=self.new_id,
+            switch_interval_s=SWITCH_INTERVAL_S,
+        )
+        # Both take long: a helper to start, rules to compile.
+        inspector = Inspector(settings.documents)
+        self._parts.on_stop("documents", inspector.close)
+        books, _ = await asyncio.gather(asyncio.to_thread(BookKeeper, settings), inspector.start())
+        self._parts.on_reload(books.refresh)
+        smarthosts = Smarthosts(settings, now=self.now, instance_id=self.instance_id)
+        self._parts.on_stop("smarthosts", smarthosts.close)
+        clients = AllegroClients(
+            settings,
+            stores.accounts,
+            stores.memory,
+            now=self.now,
+            clock=self.clock,
+            transport=self.transport,
+        )
+        self._parts.on_stop("allegro", clients.close)
+
+        worker, keeper = make_hands(
+            settings,
+            stores,
+            inspector=inspector,
+            books=books,
+            clients=clients,
+            smarthosts=smarthosts,
+            alerts=alerts,
+            outbox=outbox,
+            owner=self.owner,
+            hostname=hostname,
+            now=self.now,
+            new_id=self.new_id,
+        )
+        self._parts.begin("worker", worker.run())
+        self._parts.on_stop("worker", lambda: self._stop_worker(worker))
+        self._parts.begin("accounts", keeper.run())
+        self._parts.begin(
+            "housekeeping", keep_house(stores.spool, books, settings.retention, now=self.now)
+        )
+
+        panel_at: str | None = None
+        if settings.panel.enabled:
+            panel = (await asyncio.to_thread(_panel_server))(
+                settings=settings,
+                stores=stores,
+                operations=Operations(spool=stores.spool, now=self.now, actor="panel"),
+                health=self.health,
+                now=self.now,
+            )
+            panel_at = await panel.start()
+            self._parts.on_stop("panel", panel.close)
+
+        self._parts.stop_first("intake")
+        self.bound = Bound(smtp=smtp_at, panel=panel_at)
+        log.info(
+            "listening",
+            smtp=list(self.bound.smtp),
+            panel=panel_at,
+            mode=settings.mode,
+            instance=self.instance_id,
+        )
+        return self.bound
+
+    async def wait(self, stopping: asyncio.Event) -> None:
+        """Return when *stopping* is set, or raise when a part ended that must not end."""
+        await self._parts.wait(stopping)
+
+    async def stop(self) -> None:
+        """Stop every part, the last started first; each gets its chance."""
+        await self._parts.stop()
+
+    def reload(self) -> None:
+        """Look at the rule files and certificates again (SIGHUP)."""
+        self._parts.reload()
+
+    async def _open_store(self) -> tuple[Stores, ServingLock | None]:
+        """Open it; on SQLite as the only service, with what the one before had begun."""
+        stores = await open_store(self.settings.store)
+        self._parts.on_stop("store", stores.close)
+        self.stores = stores
+        if (path := sqlite_path(self.settings.store.url)) is None:
+            return stores, None
+        lock = await asyncio.to_thread(ServingLock, path, patience_s=FOLLOW_S)
+        self._parts.on_stop("serving", lock.release)
+        taken_back = await stores.spool.take_back_leases()
+        if taken_back:
+            log.info("leases_taken_back", count=taken_back)
+        return stores, lock
+
+    async def _stop_worker(self, worker: Worker) -> None:
+        worker.stop()
+        await worker.drain(self.settings.intake.drain_s)
+        await self._parts.end_tasks()
