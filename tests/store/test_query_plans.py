@@ -20,7 +20,7 @@ from awizo.spool.port import ALL_WORK, Ending
 from awizo.store import Stores
 from awizo.store.database import NOTHING, Params, Transaction
 from awizo.store.postgresql import PostgresqlTransaction
-from awizo.store.sqlite import SqliteTransaction
+from awizo.store.sqlite_transaction import SqliteTransaction
 from support.store_parts import (
     BUYER,
     FORWARDED,

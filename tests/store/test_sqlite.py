@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-import awizo.store.sqlite as sqlite
 from awizo.errors import NotFound, SettingsError, StorageFull, StoreError
 from awizo.model import DeliveryState
 from awizo.settings import Store
@@ -565,11 +564,11 @@ async def test_a_store_can_be_closed_while_its_log_is_being_moved(
         moving.set()
         go_on.wait(30)
 
-    monkeypatch.setattr(database._checkpointed, "set", held_up)
-    database._log_grew.set()
+    monkeypatch.setattr(database._log._checkpointed, "set", held_up)
+    database._log._grew.set()
     await asyncio.to_thread(moving.wait, 30)
     closing = asyncio.create_task(stores.close())
-    while not database._log_grew.is_set():  # noqa: ASYNC110 - a state of another thread
+    while not database._log._grew.is_set():  # noqa: ASYNC110 - a state of another thread
         await asyncio.sleep(0.01)
     await asyncio.sleep(0.1)
     go_on.set()
@@ -580,7 +579,7 @@ async def test_a_store_can_be_closed_while_its_log_is_being_moved(
 async def test_the_log_does_not_grow_for_ever(
     stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "CHECKPOINT_BYTES", 256 * 1024)
+    monkeypatch.setattr("awizo.store.sqlite_log.CHECKPOINT_BYTES", 256 * 1024)
     largest = 0
     for number in range(300):
         await accepted(stores.spool, number, body=b"x" * 20_000)

@@ -22,134 +22,32 @@ import queue
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
 import awizo.store.inbox as inbox
-from awizo.errors import AwizoError, StoreError
+from awizo.errors import StoreError
 from awizo.store.content_files import ContentFiles
-from awizo.store.database import NOTHING, SQLITE, Dialect, Params, Row, Together, Unit
+from awizo.store.database import SQLITE, Dialect, Together, Unit
 from awizo.store.sqlite_file import as_store_error, connect, is_sick, make_place, migrate
+from awizo.store.sqlite_log import LogMover
+from awizo.store.sqlite_readers import Readers
+from awizo.store.sqlite_transaction import SqliteTransaction
+from awizo.store.sqlite_units import Waiting, answer, run_step, steps_of, tell, until_done
 from awizo.store.waking import Bell
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-MAX_VALUES = 900  # of one statement; SQLite's own limit was 999 before 3.32
 MAX_BATCH = 128  # units in one commit; more would only let the first wait longer
-READERS = 4
 BUSY_LOOK_S = 0.0005
 LOOK_AROUND_S = 0.5  # how often an idle writer looks for commits of other processes
-CHECKPOINT_BYTES = 8 * 1024 * 1024  # of log, from which it is moved into the database
 # Larger contents become files: measured, see docs/performance.md. As large as what intake keeps
 # in memory: what waits on disk there gets a name in place of a copy.
 FILES_FROM_BYTES = 262_144
-
-
-class SqliteTransaction:
-    """See :class:`awizo.store.database.Transaction`."""
-
-    dialect = SQLITE
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self.has_work = False
-
-    def execute(self, sql: str, params: Params = NOTHING) -> int:
-        return self._connection.execute(sql, params).rowcount
-
-    def execute_many(self, sql: str, params: Sequence[Params]) -> None:
-        self._connection.executemany(sql, params)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        # One statement, for each gives up the interpreter's lock and has to wait for it again.
-        row = "(" + ", ".join("?" * len(columns)) + ")"
-        at_once = MAX_VALUES // len(columns)
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
-            self._connection.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(some))}",
-                [value for one in some for value in one],
-            )
-
-    def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:
-        cursor = self._connection.execute(sql, params)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-    def row(self, sql: str, params: Params = NOTHING) -> Row | None:
-        found = self.rows(sql, params)
-        return found[0] if found else None
-
-    def exclusive(self, name: str) -> None:
-        """Nothing to do: there is one writing transaction at a time."""
-
-    def work_added(self) -> None:
-        self.has_work = True
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A unit of work in the writer's queue; or an item for one that takes several."""
-
-    unit: Callable[[Any], Any]
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Any]
-    together: Together[Any] | None = None
-    item: Any = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    started: bool = False
-    abandoned: bool = False
-    result: Any = None
-    error: BaseException | None = None
-
-    def start(self) -> bool:
-        with self.lock:
-            self.started = not self.abandoned
-            return self.started
-
-    def abandon(self) -> bool:
-        """Take it back; False when it runs already."""
-        with self.lock:
-            self.abandoned = not self.started
-            return self.abandoned
-
-
-def _steps(batch: Sequence[_Waiting]) -> list[list[_Waiting]]:
-    """What is run by itself, and what is run together, first."""
-    groups: dict[Any, list[_Waiting]] = {}
-    single = []
-    for waiting in batch:
-        if waiting.together is None:
-            single.append([waiting])
-        else:
-            groups.setdefault(waiting.together, []).append(waiting)
-    return [*groups.values(), *single]
-
-
-def _run_step(tx: SqliteTransaction, step: Sequence[_Waiting]) -> None:
-    first = step[0]
-    if len(step) == 1:
-        first.result = first.unit(tx)
-    else:
-        assert first.together is not None
-        first.together(tx, [waiting.item for waiting in step])
-
-
-def _tell(done: Sequence[_Waiting]) -> None:
-    """On the loop: hand out the results of a batch."""
-    for waiting in done:
-        if waiting.future.done():
-            continue
-        if waiting.error is not None:
-            waiting.future.set_exception(waiting.error)
-        else:
-            waiting.future.set_result(waiting.result)
 
 
 class SqliteDatabase:
@@ -167,14 +65,9 @@ class SqliteDatabase:
         self.path = path
         self.place = f"sqlite:///{path}"
         self._busy_timeout_s = busy_timeout_s
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Waiting | None] = queue.SimpleQueue()
         self._bell = Bell()
         self._closing = False
-        self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
-        self._readers_lock = threading.Lock()
-        self._checkpointed = threading.Event()
-        self._log_grew = threading.Event()
         self.commits = 0
         make_place(path)
         try:
@@ -187,11 +80,10 @@ class SqliteDatabase:
         place = path.stat()
         self._identity = (place.st_dev, place.st_ino)
         self.files: ContentFiles | None = ContentFiles(path.with_name(path.name + ".d"))
-        self._pool = ThreadPoolExecutor(READERS, thread_name_prefix="awizo-read")
+        self._readers = Readers(path, partial(self._connect, reader=True))
         self._writer = threading.Thread(target=self._write_loop, name="awizo-write", daemon=True)
-        self._mover = threading.Thread(target=self._move_loop, name="awizo-log", daemon=True)
+        self._log = LogMover(path, self._connect)
         self._writer.start()
-        self._mover.start()
 
     def _connect(self, *, reader: bool = False) -> sqlite3.Connection:
         return connect(self.path, busy_timeout_s=self._busy_timeout_s, reader=reader)
@@ -203,16 +95,16 @@ class SqliteDatabase:
 
     async def write(self, unit: Unit[T]) -> T:
         loop = asyncio.get_running_loop()
-        result: T = await self._written(_Waiting(unit, loop, loop.create_future()))
+        result: T = await self._written(Waiting(unit, loop, loop.create_future()))
         return result
 
     async def write_together(self, unit: Together[T], item: T) -> None:
         loop = asyncio.get_running_loop()
         await self._written(
-            _Waiting(lambda tx: unit(tx, [item]), loop, loop.create_future(), unit, item)
+            Waiting(lambda tx: unit(tx, [item]), loop, loop.create_future(), unit, item)
         )
 
-    async def _written(self, waiting: _Waiting) -> Any:
+    async def _written(self, waiting: Waiting) -> Any:
         if self._closing:
             raise StoreError("the store is closed")
         self._queue.put(waiting)
@@ -221,7 +113,7 @@ class SqliteDatabase:
         except asyncio.CancelledError:
             if not waiting.abandon():
                 # It runs: what it reads from (a body, say) must stay as it is until it is done.
-                await _until_done(waiting.future)
+                await until_done(waiting.future)
             raise
 
     def _write_loop(self) -> None:
@@ -232,7 +124,7 @@ class SqliteDatabase:
                 self._look_around()
                 continue
             batch = []
-            waiting: _Waiting | None = first
+            waiting: Waiting | None = first
             stop = False
             while True:
                 if waiting is None:
@@ -250,26 +142,21 @@ class SqliteDatabase:
                 self._run(batch)
             if stop:
                 return
-            self._look_after_log()
+            self._log.look_after(self._connection)
 
-    def _run(self, batch: list[_Waiting]) -> None:
+    def _run(self, batch: list[Waiting]) -> None:
         """Run a batch in one transaction; whatever happens, everybody gets an answer."""
         try:
             self._see_that_it_is_ours()
             has_work = self._commit_together(batch)
         except BaseException as error:  # not a unit's own: the whole batch failed
             has_work = False
-            told = _answer(error, str(self.path))
+            told = answer(error, str(self.path))
             for waiting in batch:
                 waiting.result = None
                 waiting.error = waiting.error or told
             self._after_failure(error)
-        by_loop: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
-        for waiting in batch:
-            by_loop.setdefault(waiting.loop, []).append(waiting)
-        for loop, done in by_loop.items():
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_tell, done)
+        tell(batch)
         if has_work:
             self._bell.ring()
 
@@ -285,11 +172,11 @@ class SqliteDatabase:
                 f"{self.path} was moved or replaced under the running service; restart it"
             )
 
-    def _commit_together(self, batch: list[_Waiting]) -> bool:
+    def _commit_together(self, batch: list[Waiting]) -> bool:
         connection = self._connection
         tx = SqliteTransaction(connection)
         self._begin()
-        steps = _steps(batch)
+        steps = steps_of(batch)
         alone = len(steps) == 1
         succeeded = 0
         for step in steps:
@@ -297,7 +184,7 @@ class SqliteDatabase:
             if not alone:
                 connection.execute("SAVEPOINT unit")
             try:
-                _run_step(tx, step)
+                run_step(tx, step)
                 succeeded += 1
             except BaseException as error:
                 tx.has_work = had_work
@@ -306,7 +193,7 @@ class SqliteDatabase:
                         connection.execute("ROLLBACK")
                     return self._one_by_one(batch)
                 failed = step[0]
-                failed.error = _answer(error, str(self.path))
+                failed.error = answer(error, str(self.path))
                 if not connection.in_transaction:
                     # SQLite gave up the whole transaction (no room, say): the writes of the
                     # units before this one are gone as well. Each is tried again by itself.
@@ -341,7 +228,7 @@ class SqliteDatabase:
                     raise
             time.sleep(BUSY_LOOK_S)
 
-    def _one_by_one(self, batch: list[_Waiting]) -> bool:
+    def _one_by_one(self, batch: list[Waiting]) -> bool:
         has_work = False
         for waiting in batch:
             if waiting.error is not None:
@@ -349,7 +236,7 @@ class SqliteDatabase:
             try:
                 has_work = self._commit_together([waiting]) or has_work
             except BaseException as error:
-                waiting.error = _answer(error, str(self.path))
+                waiting.error = answer(error, str(self.path))
                 self._after_failure(error)
         return has_work
 
@@ -373,82 +260,15 @@ class SqliteDatabase:
                 self._seen_version = version
                 self._bell.ring()
 
-    # -- the log -------------------------------------------------------------------------------
-
-    def _look_after_log(self) -> None:
-        """Between two batches: have a long log moved, and finish the move."""
-        try:
-            if self._checkpointed.is_set():
-                # Nearly everything was moved beside us; with the rest done, SQLite begins the
-                # log anew, and it stays short.
-                self._checkpointed.clear()
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            elif not self._log_grew.is_set() and self._log_bytes() > CHECKPOINT_BYTES:
-                self._log_grew.set()
-        except sqlite3.Error as error:
-            log.warning("log_not_moved", error=str(error))
-
-    def _log_bytes(self) -> int:
-        try:
-            return self.path.with_name(self.path.name + "-wal").stat().st_size
-        except OSError:
-            return 0
-
-    def _move_loop(self) -> None:
-        connection: sqlite3.Connection | None = None
-        while not self._closing:
-            self._log_grew.wait()
-            if self._closing:
-                break
-            try:
-                if connection is None:
-                    connection = self._connect()
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                self._checkpointed.set()
-            except sqlite3.Error as error:
-                log.warning("log_not_moved", error=str(error))
-            # Whoever closes says so first and sets this after it: it may be cleared here.
-            self._log_grew.clear()
-        if connection is not None:
-            connection.close()
-
     # -- reading -------------------------------------------------------------------------------
 
     async def read(self, unit: Unit[T]) -> T:
         if self._closing:
             raise StoreError("the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self.read_here, unit)
+        return await self._readers.read(unit)
 
     def read_here(self, unit: Unit[T]) -> T:
-        try:
-            connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-            if connection is None:
-                connection = self._connect(reader=True)
-                self._local.connection = connection
-                with self._readers_lock:
-                    self._readers.append(connection)
-            connection.execute("BEGIN")
-            try:
-                return unit(SqliteTransaction(connection))
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            if is_sick(error):
-                self._drop_reader()
-            raise as_store_error(error, str(self.path)) from error
-        except StopIteration as error:  # the one thing that a future cannot hold
-            raise RuntimeError("a unit of work raised StopIteration") from error
-
-    def _drop_reader(self) -> None:
-        """Have this thread begin again with a fresh connection."""
-        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
-        self._local.connection = None
-        if connection is not None:
-            with self._readers_lock:
-                self._readers.remove(connection)
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
+        return self._readers.read_here(unit)
 
     async def wait_for_work(self, timeout_s: float) -> None:
         await self._bell.wait(timeout_s)
@@ -496,33 +316,11 @@ class SqliteDatabase:
     def _close(self) -> None:
         self._queue.put(None)
         self._writer.join()
-        self._log_grew.set()
-        self._mover.join()
-        self._pool.shutdown(wait=True)
+        self._log.end()
+        self._readers.finish()
         if self.files is not None:
             self.files.close()
-        for reader in self._readers:
-            reader.close()
+        self._readers.close()
         with contextlib.suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._connection.close()
-
-
-def _answer(error: BaseException, place: str) -> BaseException:
-    """What the caller of a failed unit hears; our own bugs stay what they are."""
-    if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, AwizoError):
-        told = as_store_error(error, place)
-        told.__cause__ = error
-        return told
-    if isinstance(error, StopIteration):  # the one thing that a future cannot hold
-        return RuntimeError("a unit of work raised StopIteration")
-    return error
-
-
-async def _until_done(future: asyncio.Future[Any]) -> None:
-    """Wait for a future through any further cancellation."""
-    while not future.done():
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait([future])
-    if not future.cancelled():
-        future.exception()  # seen: nobody else will ask
