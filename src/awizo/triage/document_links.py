@@ -92,7 +92,7 @@ def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] =
 # --- words ------------------------------------------------------------------------------------
 
 INVOICE_WORD = re2.compile(
-    r"faktur|invoice|rechnung|szaml(?:a|at|aja|ajat|ajanak)(?:[^a-z]|$)|e-?szamla|"
+    r"faktur|invoice|tax document|rechnung|szaml(?:a|at|aja|ajat|ajanak)(?:[^a-z]|$)|e-?szamla|"
     r"danov[a-z]{1,3} doklad|видатков[а-яії]{1,3} накладн|"
     r"rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
     r"dobropis|credit note|"
@@ -105,6 +105,7 @@ RECEIPT_WORD = re2.compile(
     r"(?:^|[^a-z])bon (?:anzeig|anseh|offn|herunterlad|abruf|als pdf)|"
     r"(?:^|[^a-z])blokk(?:ot|od|ja)?(?:[^a-z]|$)|"
     r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
+    r"(?:^|[^a-z])blok (?:vam|ti|vas|si|najdete|k|z|za|posiel)|"
     r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
 )
 PATH_INVOICE = re2.compile(
@@ -114,7 +115,7 @@ PATH_INVOICE = re2.compile(
     r"rachunek|inv|fv|facture|billing-document|credit-?notes?|korekta|dobropis)(?:[/_.=?&-]|$|\d)"
 )
 PATH_RECEIPT = re2.compile(
-    r"(?:^|[/_.=?&-])(?:e-?)?(?:paragon\w{0,2}|receipts?|uctenk\w|nyugta\w?|kassenbon|bon|quittung|"
+    r"(?:^|[/_.=?&-])(?:e-?)?(?:paragon\w{0,2}|receipts?|uctenk\w|nyugta\w?|kassenbon|bon|blok|quittung|"
     r"fiscal-?check|cheque?|check)(?:[/_.=?&-]|$|\d)"
 )
 HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
@@ -157,7 +158,7 @@ OTHER_PATH = re2.compile(
     r"retour|visszakuld|vrac|vratk|reklam|podmink|podmien|feltetel|aszf|(?:^|/)agb|widerruf|odst(?:o)?up|"
     r"datenschutz|impressum|navod|manual|katalog|cenik|"
     r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
-    r"facebook|instagram|youtube|\.(?:png|jpe?g|gif|svg|css|webp)(?:[?#]|$)|produkt|product|"
+    r"facebook|instagram|youtube|(?:^|/)cert(?:ificates?)?/|\.(?:png|jpe?g|gif|svg|css|webp)(?:[?#]|$)|produkt|product|"
     r"kategori|category|dane-do-faktury|payment|"
     r"platnosc|/pay(?:/|$)"
 )

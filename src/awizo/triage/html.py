@@ -443,7 +443,7 @@ def _region(name: str, attributes: str) -> str:
 
 
 def _add_link(page: Page, href: str, label: str, max_links: int) -> None:
-    href = "".join(href.split()) if any(c in href for c in " \n\r\t") else href
+    href = "".join(href.partition("<")[0].split())
     if href[:4].lower() != "http" or len(page.links) >= max_links or len(href) > 8_000:
         return
     words = " ".join(_CONTROLS.sub(" ", unescape(label[:2_000])).split())[:300]

@@ -86,7 +86,7 @@ _RECEIPT = (
     r"receipt|quittung|чек[а-яі]{0,2})"
 )
 _DOCUMENT = (
-    r"(?:e-?)?faktur[a-z]{0,4}|(?:danov[a-z]{1,4} )?doklad[a-z]{0,3}|"
+    r"(?:e-?)?faktur[a-z]{0,4}|tax document|(?:danov[a-z]{1,4} )?doklad[a-z]{0,3}|"
     r"dokument[a-z]{0,3}(?: sprzedazy)?|rachunek|rachunk[a-z]{1,3}|invoices?|"
     r"rechnung(?:en|s(?:nummer|-?nr\.?)(?: lautet| ist)?)?|beleg(?:nummer|nr\.?)?|"
     r"(?:e-?|vegs?|eloleg)?szaml(?:a|at|aja|ajat|ak|akat|ank|ankat|ahoz|arol|anak|ara|aval|aink)|"
@@ -99,7 +99,7 @@ _REFERS = (
     r"(?:do|ke?|dotyczy|dotyczac[a-z]{1,3}|koryguj[a-z]{1,4}|korekt[a-z]{1,3}|"
     r"korygowan[a-z]{1,4}|opravovan[a-z]{1,4}|"
     r"zur?|zum|to|for|against|original|oryginaln[a-z]{1,4}|puvodn[a-z]{1,4}|povodn[a-z]{1,4}|"
-    r"eredeti|"
+    r"eredeti|hivatkozas[a-z]{0,2}|bezug|betrifft|reference|vztahuje se k|tyka sa|"
     r"ursprunglich[a-z]{0,2}|до|на основании|оригінальн[а-яіїє]{1,4})[ :]{1,3}(?:the |der |"
     r"original )?"
 )
@@ -117,7 +117,7 @@ LABEL = re2.compile(
     rf"(?:(?P<account>szamlaszama?)|(?P<earlier>{_EARLIER})|(?P<correction>{_CORRECTION})|"
     rf"(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
     rf"|(?P<document>{_DOCUMENT}))"
-    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}"
+    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}(?: \\([a-z -]{{3,24}}\\))?"
     rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
 )
 IN_GROUPS = re.compile(r"\+?\d{2,3}(?:[ \u00a0-]\d{2,3}){2,3}(?![\w/-])")  # as phones are
@@ -277,11 +277,22 @@ NOT_ITSELF = re.compile(
 )
 
 
+# "Here is your invoice for the chair (HH-2026-00415)".
+IN_BRACKETS = re.compile(
+    r"(?:faktur|invoice|rechnung|szaml|рахун|фактур)[^.!?\n()]{0,60}"
+    r"\((?P<number>[^\W_]{1,10}(?:[/\-][^\W_]{1,10}){1,4})\)"
+)
+
+
 def numbers_by_themselves(text: str) -> list[FoundNumber]:
-    """Numbers in parts behind a bare "number", for a mail whose document is named elsewhere."""
+    """Numbers in parts behind a bare "number" or in brackets, a little away from the document."""
     text = clean(text)
     folded = plain(text)
     return [
+        FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=False)
+        for match in IN_BRACKETS.finditer(folded)
+        if looks_numbered(number := text[match.start("number") : match.end("number")])
+    ] or [
         FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=True)
         for match in ITSELF.finditer(folded)
         if (number := trimmed(text[match.start("number") : match.end("number")]))

@@ -95,6 +95,7 @@ def find_references(
         links,
         carriers,
         delivery_method=plain(clean(delivery_method)),
+        sender=(plain(clean(message.from_name)), message.from_address.rpartition("@")[2].lower()),
         foreign_numbers=[
             *order_numbers,
             *(one.number for one in named),

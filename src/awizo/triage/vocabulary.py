@@ -29,6 +29,7 @@ QUESTION = "?"
 FEWEST_TEXTS = 2  # a word of one text only says more about the text than about its kind
 SMOOTHING = 0.2
 LEAST, MOST = -2.5, 3.0  # log-odds that one word can give
+WEIGHT = 1.25  # of the sum beside rules and structure
 FEW_WORDS = 3  # as many more that say nothing are thought beside the words of a mail
 STRONGEST = 5  # words named in evidence
 
@@ -95,7 +96,7 @@ class Vocabulary:
                 rows.append([share * one for one in weights])
         if not known:
             return Told({}, {})
-        by_how_much = sqrt(len(known) + FEW_WORDS)
+        by_how_much = sqrt(len(known) + FEW_WORDS) / WEIGHT
         columns = dict(zip(COLUMNS, zip(*rows, strict=True), strict=True))
         return Told(
             {kind: sum(columns[column_of(kind)]) / by_how_much for kind in Kind},

@@ -22,9 +22,17 @@ import re2
 
 from awizo.model import Link, Waybill
 from awizo.triage.carriers import Carrier, Carriers, Fit, Mention
-from awizo.triage.tax_ids import is_hungarian_account, is_iban, is_polish_account
+from awizo.triage.tax_ids import (
+    gs1_check_digit,
+    is_hungarian_account,
+    is_iban,
+    is_polish_account,
+)
 from awizo.triage.urls import split_url
 
+FEWEST_DIGITS = 5
+GTIN_DIGITS = 13
+FEWEST_IN_ALLEGROS = 2  # "ADBDF601VSG": letters more than figures
 MAX_WAYBILLS = 20  # one order has at most a handful of parcels
 ENOUGH = 4.5  # evidence from which a number is believed; the weights below add up to it
 
@@ -65,6 +73,11 @@ PARCEL_LABEL = re2.compile(
     r"azonosito[a-z]{0,2}|kod|"
     r"code|номер|номером|to|is|ist|je|jest|a|o|s|mit|der|pod|kurierska|kurierem|kurierskiej|id)\b"
     r"| ?[№#]| (?:номер|номером|№|за|з))*"
+)
+# "I sent the new kettle today, no. …"
+SENT_WORD = re2.compile(
+    r"(?:^|[^a-zа-яіїєґ])(?:wysl|nada(?:l|n)|dosl|odesl|odosl|poslal|feladt|elkuldt|verschickt|versandt|"
+    r"versendet|abgeschickt|sent|posted|shipped|dispatched|відправ|надісла)"
 )
 LABEL_REACH = 48  # characters before a number in which its label stands
 # Between the label and the number: carrier's name, brackets, "nr".
@@ -111,6 +124,10 @@ THEIRS = re.compile(
 UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
     r"x)(?![a-z])"
+)
+# Shop programs count shipments too: "Shipment # 100018845 for Order # 100031120".
+FOR_ORDER = re.compile(
+    r" (?:for|of|do|dla|zu|ke?|pre|pro) (?:order|zamowieni\w*|bestellung|objednav\w*) ?[#n]"
 )
 PHONE_GROUPS = re.compile(
     r"(?:\+?(?:48|420|421|36|49|380)[ -])?(?:\d{3}[ -]\d{3}[ -]\d{3}|"
@@ -173,6 +190,7 @@ def find_parcels(
     carriers: Carriers,
     *,
     delivery_method: str = "",
+    sender: tuple[str, str] = ("", ""),
     foreign_numbers: Sequence[str] = (),
 ) -> Parcels:
     """Parcel numbers of a mail.
@@ -181,11 +199,13 @@ def find_parcels(
         text: Subject and new text, clean; *folded* is its plain form of the same length.
         links: Those of the new text.
         delivery_method: Of the order, folded, when it is known from elsewhere.
+        sender: Name, folded, and domain of who wrote; carriers tell of their own parcels.
         foreign_numbers: Numbers known to be something else (orders, invoices, tax ids).
     """
     mentions = carriers.mentions(folded)
     methods = [match.span("method") for match in METHOD.finditer(folded)]
     by_method = _method_carriers(carriers, mentions, methods, delivery_method)
+    by_method += [one for one in _sending(carriers, *sender) if one not in by_method]
     running = [m for m in mentions if not any(a <= m.start < b for a, b in methods)]
     banned = {_joined(number) for number in foreign_numbers}
     found: dict[str, _Candidate] = {}
@@ -200,7 +220,8 @@ def find_parcels(
         called = _called_parcel(folded, start)
         context = CALLED_PARCEL if called else 0.0
         if not called:
-            near = PARCEL_LABEL.search(folded[max(0, start - 90) : end + 40])
+            around = folded[max(0, start - 90) : end + 40]
+            near = PARCEL_LABEL.search(around) or SENT_WORD.search(around)
             last = bisect_right(ends, start) - 1
             beside = last >= 0 and BESIDE.fullmatch(folded, ends[last], start)
             context = NEAR_PARCEL if near or beside else PARCEL_MAIL if parcel_mail else 0.0
@@ -233,6 +254,13 @@ def _method_carriers(
     return list(dict.fromkeys(found))
 
 
+def _sending(carriers: Carriers, name: str, domain: str) -> list[Carrier]:
+    """The carrier that wrote the mail itself."""
+    named = [mention.carrier for mention in carriers.mentions(name)]
+    owner = carriers.of_host(domain, "")[1] if domain else None
+    return named or ([owner] if owner is not None else [])
+
+
 def _numbers(text: str, carriers: Carriers) -> list[tuple[str, int, int, bool]]:
     """Candidates with their places; printed groups are joined."""
     found: list[tuple[str, int, int, bool]] = []
@@ -243,8 +271,8 @@ def _numbers(text: str, carriers: Carriers) -> list[tuple[str, int, int, bool]]:
             if any(a < end and start < b for a, b in taken):
                 continue
             number = _joined(match[0]) if "*" not in match[0] else match[0]
-            digits = sum(letter.isdigit() for letter in number)
-            if digits < 5 or len(number) < 8 or (len(number) > 40):
+            fewest = FEWEST_IN_ALLEGROS if pattern is SHORT_SOLID else FEWEST_DIGITS
+            if _digits(number) < fewest or not 8 <= len(number) <= 40:
                 continue
             grouped = pattern is GROUPED
             if grouped and not _one_number(match[0], number, carriers):
@@ -253,6 +281,10 @@ def _numbers(text: str, carriers: Carriers) -> list[tuple[str, int, int, bool]]:
             found.append((number, start, end, grouped))
     found.sort(key=lambda item: item[1])
     return found
+
+
+def _digits(number: str) -> int:
+    return sum(letter.isdigit() for letter in number)
 
 
 def _one_number(printed: str, number: str, carriers: Carriers) -> bool:
@@ -270,8 +302,17 @@ def _is_foreign(
     """Its own words or shape say that it is no parcel's number."""
     if UNIT.match(folded, end):
         return True
-    if is_polish_account(number) or is_hungarian_account(number) or is_iban(number):
+    account = is_polish_account(number) or is_hungarian_account(number) or is_iban(number)
+    if account and not _called_parcel(folded, start):
         return True
+    if FOR_ORDER.match(folded, end):
+        return True
+    if (
+        _is_article(number)
+        and not _called_parcel(folded, start)
+        and "\t" in text[start - 1 : end + 1]
+    ):
+        return True  # a cell of the table of goods
     printed = text[start:end]
     if grouped and (PHONE_GROUPS.fullmatch(printed) or DATE_OR_TAX_GROUPS.fullmatch(printed)):
         return True
@@ -284,6 +325,15 @@ def _is_foreign(
     ):
         return True
     return FOREIGN.search(before) is not None and not _called_parcel(folded, start, reach=22)
+
+
+def _is_article(number: str) -> bool:
+    """A GTIN-13, as goods carry it."""
+    return (
+        len(number) == GTIN_DIGITS
+        and number.isdecimal()
+        and gs1_check_digit(number[:-1]) == int(number[-1])
+    )
 
 
 def _called_parcel(folded: str, start: int, *, reach: int = LABEL_REACH) -> bool:
@@ -403,7 +453,9 @@ def _link_number(
     values += [unquote(part) for part in reversed(path.split("/")) if part]
     for value in values:
         number = _joined(value.split("=")[-1]) if len(value) <= 60 else ""
-        if LINK_NUMBER.fullmatch(number) is None or sum(c.isdigit() for c in number) < 5:
+        own = owner is not None and SHORT_SOLID.fullmatch(number) is not None
+        fewest = FEWEST_IN_ALLEGROS if own else FEWEST_DIGITS
+        if LINK_NUMBER.fullmatch(number) is None or _digits(number) < fewest:
             continue
         fits = carriers.fits(number)
         if owner is None and not fits:
