@@ -12,8 +12,8 @@ import pytest
 from awizo.errors import ActionError, Deferral, PermanentFailure
 from awizo.model import Recipient
 from awizo.settings.sections import BUYER_DOMAINS
-from awizo.smarthost import RecipientResult
 from awizo.smarthost.bounce import build_bounce, may_bounce
+from awizo.smarthost.transaction import RecipientResult
 from support.peers import a_peer
 from support.smarthost_parts import (
     NOON,

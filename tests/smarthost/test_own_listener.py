@@ -8,7 +8,7 @@ import pytest
 
 from awizo.errors import SettingsError
 from awizo.settings import Settings, Smarthost
-from awizo.smarthost import refuse_own_listener
+from awizo.smarthost.own import refuse_own_listener
 from support.smarthost_parts import an_address_of_this_machine
 
 

@@ -45,7 +45,8 @@ from awizo.model import (
 )
 from awizo.orders.sync import OrderSync
 from awizo.settings import Settings
-from awizo.smarthost import RecipientResult, Smarthosts
+from awizo.smarthost.smarthosts import Smarthosts
+from awizo.smarthost.transaction import RecipientResult
 from awizo.spool.port import FollowUp, LeasedDelivery, NewDelivery, NewMessage, StoredDelivery
 from awizo.store import Stores, open_store
 from awizo.triage.judge import Book

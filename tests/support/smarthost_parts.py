@@ -15,7 +15,8 @@ import pytest
 
 from awizo.model import Client, Envelope, Recipient, SpooledMessage
 from awizo.settings import Settings, Smarthost
-from awizo.smarthost import RecipientResult, Smarthosts
+from awizo.smarthost.smarthosts import Smarthosts
+from awizo.smarthost.transaction import RecipientResult
 from support.peers import SmtpPeer
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

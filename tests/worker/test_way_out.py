@@ -18,7 +18,7 @@ from awizo.errors import SettingsError, StoreError
 from awizo.model import Disposition, HistoryEntry, Job
 from awizo.settings import Alerts as AlertSettings
 from awizo.settings import Settings, Smarthost, Store
-from awizo.smarthost import Smarthosts
+from awizo.smarthost.smarthosts import Smarthosts
 from awizo.spool.port import StoredDelivery
 from awizo.store import Stores, open_store
 from awizo.worker.alerts import Alerts

@@ -14,8 +14,9 @@ from dataclasses import replace
 from awizo.actions.base import Later
 from awizo.errors import Deferral
 from awizo.model import Job, Recipient, SpooledMessage
-from awizo.smarthost import RecipientResult, Smarthosts
 from awizo.smarthost.content import Read
+from awizo.smarthost.smarthosts import Smarthosts
+from awizo.smarthost.transaction import RecipientResult
 
 
 async def forward(

@@ -16,35 +16,29 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import httpx
 import structlog
 
-from awizo.allegro.client import AllegroClients
 from awizo.app.doors import open_doors
-from awizo.app.hands import make_hands
-from awizo.app.housekeeping import keep_house
 from awizo.app.parts import Parts
-from awizo.book import BookKeeper
-from awizo.documents import Inspector
 from awizo.errors import SettingsError
 from awizo.operations import Operations
 from awizo.settings import Settings
-from awizo.smarthost import Smarthosts
 from awizo.spool.ids import Ids
 from awizo.store import Stores, open_store
 from awizo.store.serving import ServingLock
 from awizo.store.urls import sqlite_path
 from awizo.telemetry.health import Health
 from awizo.worker.alerts import Alerts
-from awizo.worker.loop import Worker
 from awizo.worker.outbox import Outbox
 
 if TYPE_CHECKING:
+    import httpx
+
     from awizo.panel.server import PanelServer
 
 log = structlog.get_logger()
@@ -65,6 +59,13 @@ class Bound:
 
     smtp: tuple[str, ...]
     panel: str | None
+
+
+def _inside() -> Callable[..., Awaitable[None]]:
+    """Imported only now: a mail can be taken in before anybody is there to judge it."""
+    from awizo.app.inside import start_inside
+
+    return start_inside
 
 
 def _panel_server() -> type[PanelServer]:
@@ -122,7 +123,6 @@ class App:
                 "or in AWIZO_SMARTHOST__HOST"
             )
         stores, lock = await self._open_store()
-        hostname = settings.intake.hostname or socket.gethostname()
         outbox = Outbox(spool=stores.spool, now=self.now, new_id=self.new_id)
 
         async def send_mail(content: bytes, sender: str, recipients: tuple[str, ...]) -> None:
@@ -143,42 +143,20 @@ class App:
             new_id=self.new_id,
             switch_interval_s=SWITCH_INTERVAL_S,
         )
-        # Both take long: a helper to start, rules to compile.
-        inspector = Inspector(settings.documents)
-        self._parts.on_stop("documents", inspector.close)
-        books, _ = await asyncio.gather(asyncio.to_thread(BookKeeper, settings), inspector.start())
-        self._parts.on_reload(books.refresh)
-        smarthosts = Smarthosts(settings, now=self.now, instance_id=self.instance_id)
-        self._parts.on_stop("smarthosts", smarthosts.close)
-        clients = AllegroClients(
-            settings,
-            stores.accounts,
-            stores.memory,
-            now=self.now,
-            clock=self.clock,
-            transport=self.transport,
-        )
-        self._parts.on_stop("allegro", clients.close)
-
-        worker, keeper = make_hands(
+        start_inside = await asyncio.to_thread(_inside)
+        await start_inside(
             settings,
             stores,
-            inspector=inspector,
-            books=books,
-            clients=clients,
-            smarthosts=smarthosts,
+            parts=self._parts,
             alerts=alerts,
             outbox=outbox,
             owner=self.owner,
-            hostname=hostname,
+            hostname=settings.intake.hostname or socket.gethostname(),
+            instance_id=self.instance_id,
             now=self.now,
+            clock=self.clock,
+            transport=self.transport,
             new_id=self.new_id,
-        )
-        self._parts.begin("worker", worker.run())
-        self._parts.on_stop("worker", lambda: self._stop_worker(worker))
-        self._parts.begin("accounts", keeper.run())
-        self._parts.begin(
-            "housekeeping", keep_house(stores.spool, books, settings.retention, now=self.now)
         )
 
         panel_at: str | None = None
@@ -229,8 +207,3 @@ class App:
         if taken_back:
             log.info("leases_taken_back", count=taken_back)
         return stores, lock
-
-    async def _stop_worker(self, worker: Worker) -> None:
-        worker.stop()
-        await worker.drain(self.settings.intake.drain_s)
-        await self._parts.end_tasks()

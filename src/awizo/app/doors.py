@@ -18,7 +18,7 @@ from awizo.intake.board import Board
 from awizo.intake.listener import Intake, refuse_taken
 from awizo.intake.processes import IntakeProcesses
 from awizo.settings import Settings
-from awizo.smarthost import refuse_own_listener
+from awizo.smarthost.own import refuse_own_listener
 from awizo.store import Stores
 from awizo.store.serving import ServingLock
 from awizo.telemetry.health import Health

@@ -22,7 +22,7 @@ from awizo.documents import Inspector
 from awizo.model import AddLink, AddShipment, SetFulfillment, UploadInvoice
 from awizo.orders.sync import OrderSync
 from awizo.settings import Settings
-from awizo.smarthost import Smarthosts
+from awizo.smarthost.smarthosts import Smarthosts
 from awizo.store import Stores
 from awizo.worker.accounts import AccountKeeper
 from awizo.worker.alerts import Alerts

@@ -20,7 +20,7 @@ from awizo.cli.common import ConfigOption, JsonOption, out, print_json, read_set
 from awizo.errors import AwizoError, SettingsError
 from awizo.problems import described
 from awizo.settings import Settings
-from awizo.smarthost import Smarthosts
+from awizo.smarthost.smarthosts import Smarthosts
 from awizo.store import Stores, open_store
 
 SENDERS_LOOKED_AT = 500  # newest deliveries

@@ -174,8 +174,10 @@ def _secondary(
                 continue
             if main is Kind.RATING_REQUEST and kind in STATES:
                 continue  # "it was delivered three days ago: how do you like it?"
-            if kind is Kind.ORDER_PROCESSING and not flags & WORK_FLAGS:
-                continue  # a thank-you beside something else
+            if kind is Kind.ORDER_PROCESSING and (
+                main is Kind.PAYMENT_RECEIVED or not flags & WORK_FLAGS
+            ):
+                continue  # what comes next, or a thank-you, beside something else
             out.append(kind)
     return tuple(out)
 

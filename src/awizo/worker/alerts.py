@@ -13,14 +13,17 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from typing import TYPE_CHECKING
 
-import httpx
 import structlog
 
 from awizo.problems import described
 from awizo.settings import Alerts as AlertSettings
 from awizo.spool.port import Spool
 from awizo.telemetry import metrics
+
+if TYPE_CHECKING:
+    import httpx
 
 log = structlog.get_logger()
 
@@ -93,6 +96,8 @@ class Alerts:
                 self._settings.email_to,
             )
         if self._settings.webhook_url:
+            import httpx  # only now: it takes long, and most services have no webhook
+
             async with httpx.AsyncClient(
                 transport=self._transport, timeout=WEBHOOK_TIMEOUT_S
             ) as http:

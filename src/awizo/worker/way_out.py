@@ -25,8 +25,9 @@ from awizo.errors import (
 )
 from awizo.model import Delivery, DeliveryState, Job
 from awizo.settings import Settings
-from awizo.smarthost import RecipientResult, Smarthosts
 from awizo.smarthost.bounce import build_bounce, may_bounce
+from awizo.smarthost.smarthosts import Smarthosts
+from awizo.smarthost.transaction import RecipientResult
 from awizo.spool.port import FollowUp, Spool
 from awizo.telemetry import metrics
 from awizo.triage.addresses import is_buyer
