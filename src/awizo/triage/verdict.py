@@ -83,6 +83,7 @@ def verdict_of(
         runner_up, runner_up_confidence = rest[-1], 0.0
     else:
         runner_up_confidence = round(chances[runner_up], 4)
+    kinds = (main, *secondary)
     flags = set(tally.flags)
     unsure: str | None = None
     if decided_by is None:
@@ -91,10 +92,10 @@ def verdict_of(
         alone = tally.witnesses(main) + parcel < 2 <= told
         if alone and confidence > ONE_WITNESS and not _stands_alone(tally, main, own):
             confidence, unsure = ONE_WITNESS, "one_witness"
-        if confidence > WORDS_ALONE and by_rules[main] < max(by_rules.values()):
+        if confidence > WORDS_ALONE and max(by_rules, key=lambda k: by_rules[k]) not in kinds:
             confidence, unsure = WORDS_ALONE, "words_alone"
         proven = tally.fixed.get(main, 0.0) >= PROOF_FROM
-        if confidence > WORDS_ALONE and not proven and words.against(main) >= WORDS_AGAINST_FROM:
+        if confidence > WORDS_ALONE and not proven and words.against(*kinds) >= WORDS_AGAINST_FROM:
             confidence, unsure = WORDS_ALONE, "words_against"
     if "asks" in flags:
         flags.discard("asks")
@@ -108,7 +109,6 @@ def verdict_of(
         flags.add("secret_code")
     if flags & SAID_HERE:
         flags.add("only_said_here")
-    kinds = (main, *secondary)
     return Verdict(
         kind=main,
         confidence=round(confidence, 4),

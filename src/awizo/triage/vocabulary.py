@@ -52,9 +52,10 @@ class Told:
     weights: Mapping[Kind, float]
     strongest: Mapping[Kind, tuple[str, ...]]
 
-    def against(self, kind: Kind) -> float:
-        """By how much the words prefer another kind to *kind*."""
-        return max(self.weights.values(), default=0.0) - self.weights.get(kind, 0.0)
+    def against(self, *kinds: Kind) -> float:
+        """By how much the words prefer another kind to the likeliest of *kinds*."""
+        own = max(self.weights.get(kind, 0.0) for kind in kinds)
+        return max(self.weights.values(), default=0.0) - own
 
 
 class Vocabulary:
