@@ -58,9 +58,9 @@ def main() -> int:
     arguments.add_argument(
         "--processes",
         type=int,
-        default=1,
+        default=min(2, os.cpu_count() or 1),
         metavar="N",
-        help="intake.processes of Awizo beside Postfix; default: 1, as Awizo's own",
+        help="intake.processes of Awizo beside Postfix, which uses all cores too; default: 2",
     )
     given = arguments.parse_args()
     unknown = [name for name in given.names if name not in measures]
@@ -70,6 +70,7 @@ def main() -> int:
     results: list[Result] = []
     if not given.json:
         print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
+        print(f"beside Postfix: intake.processes = {given.processes}")
     for name in given.names or measures:
         if (reason := why_not(name)) is not None:
             print(f"skip {name}: {reason}", file=sys.stderr)

@@ -217,8 +217,11 @@ class Awizo:
         }
         self.process: Child | None = None
 
-    def start(self) -> None:
-        with (self.folder / "log").open("ab") as log:
+    def start(self, *, whole: bool = True) -> None:
+        """Start it, and wait until it takes mail; *whole*: until its rules are compiled too."""
+        path = self.folder / "log"
+        begun = path.stat().st_size if path.exists() else 0
+        with path.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", "from awizo.cli import main; main()", "serve"],
                 cwd=self.folder,
@@ -227,6 +230,11 @@ class Awizo:
                 stderr=log,
             )
         wait_for_port(self.port, process=self.process)
+        until = time.monotonic() + START_S
+        while whole and b'"listening"' not in path.read_bytes()[begun:]:
+            if time.monotonic() > until:
+                raise TimeoutError(f"not up within {START_S} s, see {path}")
+            time.sleep(0.02)
 
     def stop(self) -> None:
         if self.process is not None:

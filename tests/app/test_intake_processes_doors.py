@@ -22,12 +22,14 @@ from support.intake_parts import RawClient, blind_context
 from support.processes import (
     PATIENCE_S,
     PROCESSES,
+    TAKERS,
     children_of,
     connected_to,
     connections_of,
     is_alive,
     named,
     several,
+    takers_of,
     until,
 )
 from support.service import Served
@@ -65,8 +67,8 @@ async def opened(
 async def at_each(served: Served, port: int, **how: Any) -> dict[int, RawClient]:
     """A client that was greeted by each process of those that share the port."""
     found: dict[int, RawClient] = {}
-    pids = processes_of(served)
-    assert len(pids) == PROCESSES
+    pids = takers_of(served.process.pid)
+    assert len(pids) == TAKERS
     async with asyncio.timeout(PATIENCE_S):
         while len(found) < len(pids):
             before = {pid: connections_of(pid, port) for pid in pids}
@@ -129,7 +131,7 @@ async def test_each_process_speaks_starttls_and_implicit_tls_with_one_certificat
             assert {certificate_of(client)} == said
             assert (await client.mail(b"Subject: x\r\n\r\nimplicit")).startswith("250")
             await client.close()
-        await smarthost.wait_for(2 * PROCESSES, PATIENCE_S)
+        await smarthost.wait_for(2 * TAKERS, PATIENCE_S)
 
 
 async def test_a_new_certificate_is_shown_by_each_process_and_a_broken_one_by_none(
@@ -159,7 +161,7 @@ async def test_a_new_certificate_is_shown_by_each_process_and_a_broken_one_by_no
 
         make()
         served.process.send_signal(signal.SIGHUP)  # and with one, before any handshake
-        await until(lambda: len(reloaded(served)) == 2 * PROCESSES)
+        await until(lambda: len(reloaded(served)) == TAKERS + PROCESSES)
         third = await shown_by_each(served, tls_port)
         assert {one["sha256"] for one in reloaded(served)} == second | third
 
@@ -195,7 +197,7 @@ async def test_a_hang_up_signal_reloads_rules_and_ends_no_process_and_no_connect
             await client.send(b"text\r\n.\r\n")
             assert (await client.reply(PATIENCE_S)).startswith("250")
             await client.close()
-        await smarthost.wait_for(PROCESSES, PATIENCE_S)
+        await smarthost.wait_for(TAKERS, PATIENCE_S)
         assert processes_of(served) == pids
         assert not named(served, "intake_process_died")
 
@@ -222,7 +224,7 @@ async def test_each_process_takes_right_passwords_at_once_and_wrong_ones_slower_
             await client.ask("EHLO shop.example")
             assert (await client.ask(plain("shop", "secret"))).startswith("235")
             await client.close()
-        await smarthost.wait_for(PROCESSES, PATIENCE_S)
+        await smarthost.wait_for(TAKERS, PATIENCE_S)
 
 
 def plain(user: str, password: str) -> str:
@@ -256,7 +258,7 @@ async def test_each_process_believes_a_balancer_and_a_front_end_and_nobody_else(
             assert (await client.ask(proxied(FRIEND)[:-2])).startswith("500")
             assert (await client.ask(f"XCLIENT ADDR={FRIEND}")).startswith("500")
             await client.close()
-        await smarthost.wait_for(PROCESSES, PATIENCE_S)
+        await smarthost.wait_for(TAKERS, PATIENCE_S)
         clients = {one["client"] for one in named(served, "mail_accepted")}
         assert clients == {FRIEND}
 

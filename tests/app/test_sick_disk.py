@@ -23,7 +23,7 @@ from awizo.settings import Store
 from awizo.store import open_store
 from support.intake_parts import RawClient
 from support.peers import Late, SmtpPeer, a_peer
-from support.processes import PATIENCE_S, children_of, connected_to, named, until
+from support.processes import PATIENCE_S, children_of, connected_to, named, takers_of, until
 from support.service import Served, environment, start
 from support.sick_disk import Illness, SickDisk, a_sick_disk
 
@@ -90,7 +90,9 @@ class Shop:
         return await client.reply(PATIENCE_S)
 
     async def at_each(self) -> list[RawClient]:
-        return [await connected_to(pid, self.served.port) for pid in self.pids]
+        return [
+            await connected_to(pid, self.served.port) for pid in takers_of(self.served.process.pid)
+        ]
 
 
 def cpu_s(pid: int) -> float:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from awizo.errors import StorageFull, StoreError
+from awizo.intake.listener import Door
 from awizo.model import DeliveryState
 from awizo.settings import Settings
 from support.intake_parts import (
@@ -394,11 +395,18 @@ async def test_the_listener_takes_sockets_that_others_have_opened() -> None:
 
 
 async def test_several_listeners_share_a_port() -> None:
-    first = an_intake(intake_settings())
-    bound = await first.start(reuse_port=True)
-    second = an_intake(intake_settings(port=bound[0].port))
+    first, second = an_intake(intake_settings()), an_intake(intake_settings())
+    bound = await first.start()
     try:
-        assert await second.start(reuse_port=True) == bound
+        doors = [Door(door.sock.dup(), door.implicit_tls) for door in first.doors]
+        assert await second.start(doors=doors) == bound
+        first.rest()
+        await second.close()  # its own end of the door; ours stays open, and its queue
+
+        reader, writer = await asyncio.open_connection("127.0.0.1", bound[0].port)
+        first.take()
+        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"220")
+        writer.close()
     finally:
         await first.close()
         await second.close()

@@ -15,7 +15,7 @@ from functools import partial
 from awizo.app.parts import Parts
 from awizo.errors import StoreError
 from awizo.intake.board import Board
-from awizo.intake.listener import Intake, refuse_taken
+from awizo.intake.listener import Intake
 from awizo.intake.processes import IntakeProcesses
 from awizo.settings import Settings
 from awizo.smarthost.own import refuse_own_listener
@@ -51,8 +51,6 @@ async def open_doors(
     parts.on_stop("alerts", held.all_told)
     several = settings.intake.processes > 1
     board = Board.made_for(settings.intake.processes) if several else None
-    if several:
-        refuse_taken(settings)
     intake = Intake(
         settings,
         stores.spool,
@@ -62,7 +60,7 @@ async def open_doors(
         on_held=held.tell,
         board=board,
     )
-    bound = await intake.start(reuse_port=several)
+    bound = await intake.start()
     parts.on_reload(intake.reload_tls)
     parts.on_stop("intake", lambda: intake.drain(settings.intake.drain_s))
     health.add("store", stores.spool.probe)
@@ -73,14 +71,17 @@ async def open_doors(
             settings,
             instance_id=instance_id,
             board=board,
+            doors=intake.doors,
             on_work=stores.database.announce_work,
             on_held=held.tell,
+            # This process works on the mails, and takes some in while nobody else does.
+            on_served=lambda served: intake.rest() if served else intake.take(),
             switch_interval_s=switch_interval_s,
             keep_open=() if lock is None else (lock.descriptor,),
         )
         # All are drained at the same time.
         parts.stop_instead("intake", lambda: _drain_all(intake, processes, settings.intake.drain_s))
-        await processes.start(bound)
+        await processes.start()
         health.add("intake_processes", partial(_see_open, lambda: processes.are_open))
         parts.on_reload(processes.reload)
     return tuple(str(address) for address in bound)

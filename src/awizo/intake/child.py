@@ -1,4 +1,4 @@
-"""A further intake process: takes mail on the port that it shares with the first.
+"""A further intake process: takes mail at the doors that it shares with the first.
 
 In:  one order on its control socket: settings, names, where to count; then words: reload, drain.
 Out: mails in the spool; lines of JSON on the control socket: listening, work, how the store is,
@@ -30,7 +30,7 @@ import structlog
 from awizo import event_loop
 from awizo.errors import AwizoError
 from awizo.intake.board import Board, BoardPlan
-from awizo.intake.listener import Intake
+from awizo.intake.listener import Door, Intake
 from awizo.settings import Settings
 from awizo.spool.ids import Ids
 from awizo.store import open_store
@@ -50,11 +50,12 @@ class Order:
     """What a child is told at its start.
 
     Attributes:
-        settings: With the ports that the first process has found.
+        doors: Descriptors of the listening sockets, and whether they speak TLS at once.
         switch_interval_s: See :data:`awizo.app.SWITCH_INTERVAL_S`.
     """
 
     settings: Settings
+    doors: tuple[tuple[int, bool], ...]
     instance_id: str
     row: int
     board: BoardPlan
@@ -111,7 +112,8 @@ async def serve(order: Order, control: socket.socket) -> None:
             on_held=lambda problem: reports.say(held=problem),
             board=Board(order.board, row=order.row),
         )
-        await intake.start(reuse_port=True)
+        doors = [Door(socket.socket(fileno=number), tls) for number, tls in order.doors]
+        await intake.start(doors=doors)
     except AwizoError as error:
         reports.say(failed=str(error))
         await writer.drain()

@@ -57,6 +57,14 @@ class Bound:
         return f"{host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A socket that listens."""
+
+    sock: socket.socket
+    implicit_tls: bool
+
+
 @dataclass(slots=True)
 class _Listening:
     sock: socket.socket
@@ -98,6 +106,8 @@ class Intake:
         self._on_held = on_held
         self._board = board
         self._listening: list[_Listening] = []
+        self._resting = False
+        self._inherited = False
         self._sessions: set[SmtpSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._certificate: Certificate | None = None
@@ -107,14 +117,17 @@ class Intake:
     # -- start and end ---------------------------------------------------------------------------
 
     async def start(
-        self, *, sockets: Sequence[socket.socket] | None = None, reuse_port: bool = False
+        self,
+        *,
+        sockets: Sequence[socket.socket] | None = None,
+        doors: Sequence[Door] | None = None,
     ) -> list[Bound]:
         """Listen; returns the addresses.
 
         Args:
             sockets: Bound ones to use in place of the settings' host and port, for the
                 plain port (with STARTTLS).
-            reuse_port: Let other processes listen on the same port (SO_REUSEPORT).
+            doors: Those of another process, to take connections from beside it.
 
         Raises:
             SettingsError: It would be an open relay, an address cannot be had, a certificate
@@ -168,12 +181,16 @@ class Intake:
             xclient_from=xclient_from,
             body_folder=folder if folder is not None and folder.is_dir() else None,
         )
+        self._inherited = doors is not None
         try:
-            for sock in sockets or _bound_sockets(intake.host, intake.port, reuse_port):
-                self._listen(sock, implicit_tls=False)
-            if intake.implicit_tls_port is not None:
-                for sock in _bound_sockets(intake.host, intake.implicit_tls_port, reuse_port):
-                    self._listen(sock, implicit_tls=True)
+            for door in doors or ():
+                self._listen(door.sock, implicit_tls=door.implicit_tls)
+            if doors is None:
+                for sock in sockets or _bound_sockets(intake.host, intake.port):
+                    self._listen(sock, implicit_tls=False)
+                if intake.implicit_tls_port is not None:
+                    for sock in _bound_sockets(intake.host, intake.implicit_tls_port):
+                        self._listen(sock, implicit_tls=True)
         except BaseException:
             self._stop_listening()
             raise
@@ -186,6 +203,23 @@ class Intake:
         listening = _Listening(sock, Bound(name[0], name[1], implicit_tls))
         self._listening.append(listening)
         self._loop.add_reader(sock.fileno(), self._accept, listening)
+
+    @property
+    def doors(self) -> list[Door]:
+        """The listening sockets, for processes that are to share them."""
+        return [Door(one.sock, one.bound.implicit_tls) for one in self._listening]
+
+    def rest(self) -> None:
+        """Leave new connections to the processes that share the doors."""
+        self._resting = True
+        for listening in self._listening:
+            self._loop.remove_reader(listening.sock.fileno())
+
+    def take(self) -> None:
+        """Take new connections again, those that wait in the queue first."""
+        self._resting = False
+        for listening in self._listening:
+            self._accept_again(listening)
 
     @property
     def bound(self) -> list[Bound]:
@@ -203,8 +237,9 @@ class Intake:
     async def drain(self, timeout_s: float) -> None:
         """Stop listening, let mails on their way finish, tell the others 421, then cut off."""
         self._closing = True
-        for listening in self._listening:
-            self._accept(listening)  # those that wait hear 421 instead of a reset
+        if not self._inherited:
+            for listening in self._listening:
+                self._accept(listening)  # those that wait hear 421 instead of a reset
         self._stop_listening()
         for session in tuple(self._sessions):
             session.ask_to_leave()
@@ -238,7 +273,8 @@ class Intake:
     # -- connections -----------------------------------------------------------------------------
 
     def _accept(self, listening: _Listening) -> None:
-        for _ in range(ACCEPTS_AT_ONCE):
+        shared = self._board is not None and not self._closing
+        for _ in range(1 if shared else ACCEPTS_AT_ONCE):  # leave some to the others
             try:
                 sock, address = listening.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -256,7 +292,7 @@ class Intake:
             task.add_done_callback(self._tasks.discard)
 
     def _accept_again(self, listening: _Listening) -> None:
-        if listening in self._listening:
+        if listening in self._listening and not self._resting:
             self._loop.add_reader(listening.sock.fileno(), self._accept, listening)
 
     async def _serve(self, sock: socket.socket, peer: str, bound: Bound) -> None:
@@ -356,18 +392,6 @@ def refuse_open_relay(settings: Settings, host: str, *, has_tls: bool) -> None:
     )
 
 
-def refuse_taken(settings: Settings) -> None:
-    """Raise SettingsError where another program has our port.
-
-    With SO_REUSEPORT the system would let us share it, and give each of us some of the mail.
-    """
-    intake = settings.intake
-    for port in (intake.port, intake.implicit_tls_port):
-        if port:
-            for sock in _bound_sockets(intake.host, port, reuse_port=False):
-                sock.close()
-
-
 def store_folder(settings: Settings) -> Path | None:
     """Where an embedded store lies; ``None`` with a database elsewhere."""
     url = settings.store.url
@@ -398,7 +422,7 @@ def _certificate(
     return certificate
 
 
-def _bound_sockets(host: str, port: int, reuse_port: bool) -> list[socket.socket]:
+def _bound_sockets(host: str, port: int) -> list[socket.socket]:
     """A socket for each address of *host*; with port 0 all on the same free one."""
     try:
         found = socket.getaddrinfo(
@@ -416,8 +440,6 @@ def _bound_sockets(host: str, port: int, reuse_port: bool) -> list[socket.socket
             continue
         try:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if reuse_port:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             chosen = port or (sockets[0].getsockname()[1] if sockets else 0)

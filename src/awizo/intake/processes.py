@@ -1,12 +1,13 @@
-"""Further processes that take mail on the same port, where one is not enough.
+"""Processes that take mail at the doors of the first, where one process is not enough.
 
-In:  settings, the port that is listened on.
+In:  settings, the listening sockets.
 Out: processes that accept into the same store; news of work, health and figures from each.
 
-Each has its own loop, connections and writer. The kernel spreads new connections over all
-(SO_REUSEPORT); limits on connections are counted together. One that dies, or falls silent, is
-started again after a pause, and those that live go on meanwhile. They die with us, whatever ends
-us.
+Each has its own loop, connections and writer, and takes new connections from the one queue of
+the shared sockets; limits on connections are counted together. The first process works on the mails
+meanwhile and takes some in only while none of the others does. One that dies, or falls silent, is
+started again after a pause; the queue stays with those that live. They die with us, whatever
+ends us.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import structlog
 from awizo.errors import SettingsError, StoreError
 from awizo.intake.board import Board
 from awizo.intake.child import DRAIN, RELOAD, Order
-from awizo.intake.listener import Bound
+from awizo.intake.listener import Door
 from awizo.settings import Settings
 from awizo.telemetry import metrics
 
@@ -65,6 +66,7 @@ class IntakeProcesses:
     Args:
         on_work: Called when one of them has put mail into the store.
         on_held: Called with the problem of each mail that one of them holds.
+        on_served: Told whether one of them takes mail, each time that may have changed.
         keep_open: Descriptors that live as long as the last process does.
     """
 
@@ -74,8 +76,10 @@ class IntakeProcesses:
         *,
         instance_id: str,
         board: Board,
+        doors: Sequence[Door],
         on_work: Callable[[], None],
         on_held: Callable[[str], None],
+        on_served: Callable[[bool], None],
         switch_interval_s: float,
         keep_open: Sequence[int] = (),
     ) -> None:
@@ -84,6 +88,8 @@ class IntakeProcesses:
         self._board = board
         self._on_work = on_work
         self._on_held = on_held
+        self._on_served = on_served
+        self._doors = tuple((door.sock.fileno(), door.implicit_tls) for door in doors)
         self._switch_interval_s = switch_interval_s
         self._keep_open = tuple(keep_open)
         self._children: dict[int, Child] = {}
@@ -91,18 +97,13 @@ class IntakeProcesses:
         self._rows = range(1, settings.intake.processes)
         self._stopping = False
 
-    async def start(self, bound: Sequence[Bound]) -> None:
+    async def start(self) -> None:
         """Start all; returns when all listen.
 
         Raises:
             SettingsError: One says that it cannot; its words.
             StoreError: One does not come up.
         """
-        ports = {one.implicit_tls: one.port for one in bound}
-        intake = self._settings.intake.model_copy(
-            update={"port": ports[False], "implicit_tls_port": ports.get(True)}
-        )
-        self._settings = self._settings.model_copy(update={"intake": intake})
         await asyncio.gather(*(self._start(row) for row in self._rows))
         self._keepers = [asyncio.create_task(self._keep(row)) for row in self._rows]
 
@@ -151,7 +152,12 @@ class IntakeProcesses:
                 str(theirs.fileno()),
                 str(os.getpid()),
                 stdin=asyncio.subprocess.DEVNULL,
-                pass_fds=(theirs.fileno(), self._board.plan.descriptor, *self._keep_open),
+                pass_fds=(
+                    theirs.fileno(),
+                    self._board.plan.descriptor,
+                    *(number for number, _ in self._doors),
+                    *self._keep_open,
+                ),
             )
         except OSError as error:
             ours.close()
@@ -162,6 +168,7 @@ class IntakeProcesses:
         child = self._children[row] = Child(row, process, reader, writer)
         order = Order(
             settings=self._settings,
+            doors=self._doors,
             instance_id=self._instance_id,
             row=row,
             board=self._board.plan,
@@ -186,7 +193,12 @@ class IntakeProcesses:
             if child.failure:
                 raise SettingsError(f"intake process {row}: {child.failure}")
             raise StoreError(f"intake process {row} did not come up (exit {process.returncode})")
+        self._tell_served()
         return child
+
+    def _tell_served(self) -> None:
+        if not self._stopping:
+            self._on_served(any(child.listening for child in self._children.values()))
 
     async def _keep(self, row: int) -> None:
         """Hear what it has to say; when it is gone, start another."""
@@ -197,6 +209,7 @@ class IntakeProcesses:
             while await self._hear_of(child):
                 pass
             child.listening = False
+            self._tell_served()
             with contextlib.suppress(ProcessLookupError):
                 child.process.kill()  # it may live on without its socket, but not for us
             status = await child.process.wait()
