@@ -222,6 +222,22 @@ LINKS: list[tuple[str, str, str, Kind | None]] = [
         INVOICE,
     ),
     ("faktura", "https://sklep.pl/img/faktura.png?id=1", "", None),
+    (
+        "Na Twoje życzenie wystawiliśmy fakturę. Możesz ją wydrukować lub zapisać: "
+        "https://sklep.pl/panel/dokumenty/F-1092-2026/tok-81cc",
+        "https://sklep.pl/panel/dokumenty/F-1092-2026/tok-81cc",
+        "",
+        INVOICE,
+    ),
+    (
+        "Die Rechnung rufen Sie bitte hier ab:",
+        "https://software.de/mein-konto/rechnung/88193/?order_key=wc_order_KAfVhxrVX2HBNE",
+        "Rechnung herunterladen",
+        INVOICE,
+    ),
+    ("Dein Beleg", "https://bon.pfote.de/r/JFRfGbHkhPXW5z", "Bon anzeigen", RECEIPT),
+    ("a blokk itt van", "https://bolt.hu/b.php?r=8b99ef1e17dd", "blokk megnyitása", RECEIPT),
+    ("Certificate of amber", "https://amber.gifts/cert/77120", "", None),
 ]
 
 
@@ -298,7 +314,11 @@ NUMBERS: list[tuple[str, list[str], str]] = [
     ("Gutschrift GS-2026-4 zu Rechnung RE-2026-91", ["GS-2026-4"], ""),
     ("Credit note RINV/2026/2 for invoice INV/2026/1", ["RINV/2026/2"], ""),
     ("Sztornó számla: E-ABC-2026-15 (eredeti számla: E-ABC-2026-12)", ["E-ABC-2026-15"], ""),
-    ("Paragon nr 1234/2026", ["1234/2026"], ""),
+    ("Paragon nr 1234/2026", [], "the till's own count"),
+    ("Itt éred el a számládat a székről (HH-2026-00415):", ["HH-2026-00415"], ""),
+    ("Wystawiliśmy fakturę. Numer: BP/118/26.", ["BP/118/26"], ""),
+    ("Fakturę wystawiono. Zamówienie nr 12/34/56", [], ""),
+    ("Tax document 226001877", ["226001877"], ""),
     ("Faktura FV 12/2026 za zamówienie nr 98765, kwota 123.00 zł", ["FV 12/2026"], ""),
     ("Faktury FV 1/2026 i FV 2/2026 są gotowe", ["FV 1/2026"], ""),
     ("e-faktura A-123/11/26", ["A-123/11/26"], ""),
@@ -335,6 +355,7 @@ def test_numbers_of_linked_documents_are_read_from_the_words(
             ["KOR/3/2026"],
         ),
         ("Faktura FV 1/2026 zostanie wystawiona jutro.", [], []),
+        ("Paragon", [an_invoice("W1180", kind=DocumentKind.RECEIPT)], []),
     ],
 )
 def test_numbers_of_attached_documents_are_the_printed_ones(

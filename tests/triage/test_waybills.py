@@ -45,6 +45,17 @@ CASES = [
         "3102 1234 5678",
         [("DPD", "0000797406976U")],
     ),
+    waybills_of("Zabawki już z kurierem Allegro One (ADBDF601VSG).", [("ALLEGRO", "ADBDF601VSG")]),
+    waybills_of(
+        "Twoja paczka 640628229957348150363382 czeka w Paczkomacie.",  # as a bank account's
+        [("INPOST", "640628229957348150363382")],
+    ),
+    waybills_of(
+        "Nowy czajnik wysłałam dziś, nr 672845116424792751249259.",
+        [("INPOST", "672845116424792751249259")],
+    ),
+    waybills_of("Shipment # 100018845 for Order # 100031120. Packeta.", []),
+    waybills_of("Kábel\t4015568279917\tSPS 08495029554276", [("OTHER:SPS", "08495029554276")]),
     waybills_of("Nr konta: 61109010140000071219812874. Prosimy o wpłatę, wyślemy InPost.", []),
     waybills_of(
         "Zásilku Packeta Z 535 760 7776 jsme předali dopravci.", [("PACKETA", "Z5357607776")]
@@ -316,6 +327,22 @@ def test_any_digits_give_numbers_without_separators(text: str) -> None:
         assert waybill.number == waybill.number.upper()
         assert " " not in waybill.number
         assert 8 <= len(waybill.number) <= 40
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "carrier"),
+    [
+        ("GLS értesítő", "ertesites@csomag-info.example", "GLS"),
+        ("Powiadomienia", "powiadomienia@gls-poland.com", "GLS"),
+        ("Sklep", "sklep@example.com", None),
+    ],
+)
+def test_a_carrier_tells_of_its_own_parcels(name: str, address: str, carrier: str | None) -> None:
+    mail = ParsedMessage(new_text="Csomagszám: 39577572584.", from_name=name, from_address=address)
+
+    found = find_references(mail, (), HOSTS, CARRIERS).waybills
+
+    assert [one.carrier for one in found] == ([carrier] if carrier else [])
 
 
 @pytest.mark.parametrize(

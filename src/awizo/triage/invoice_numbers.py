@@ -272,7 +272,7 @@ ITSELF = re.compile(
     r"(?P<number>[^\W_]{1,10}(?:[/\-][^\W_]{1,10}){1,4})(?!\w)"
 )
 NOT_ITSELF = re.compile(
-    r"(?:zamow|objednav|rendel|bestell|order|замовл|paczk|przesyl|zasil|csomag|paket|parcel|"
+    r"(?:paragon|receipt|uctenk|nyugt|bon|чек|zamow|objednav|rendel|bestell|order|замовл|paczk|przesyl|zasil|csomag|paket|parcel|"
     r"посилк|klient|konta|rachunku|uctu|telef|tel\.|kont[oa])\w*[ :.]*$"
 )
 
