@@ -293,16 +293,6 @@ async def test_history_takes_what_only_the_event_log_knows() -> None:
     assert set(index.orders) == {unpaid.order_id}
 
 
-async def test_one_order_can_be_read_now() -> None:
-    sync, source, index = fresh_parts()
-    order = an_order()
-    assert await sync.refresh_order(ACCOUNT, order.order_id) is None
-
-    source.forms[order.order_id] = order
-    assert await sync.refresh_order(ACCOUNT, order.order_id) == order
-    assert index.orders[order.order_id] == order
-
-
 @pytest.mark.parametrize(
     "trouble", [Deferral("allegro_error", status=500), PermanentFailure("access_denied")]
 )

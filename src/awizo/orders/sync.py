@@ -354,20 +354,6 @@ class OrderSync:
             await self._index.forget(account, gone)
         return sum(order.complete for order in orders)
 
-    async def refresh_order(self, account: str, order_id: str) -> Order | None:
-        """Read one order now; ``None`` when Allegro does not know it (any more).
-
-        Raises:
-            Deferral: Allegro could not be asked.
-        """
-        form = (await self._forms([order_id])).found.get(order_id)
-        if form is None:
-            return None
-        await self._index.upsert(account, [form])
-        if form.status == FINAL and (gone := await self._merged_into(account, form)):
-            await self._index.forget(account, gone)
-        return form
-
 
 def _later(one: Order | None, other: Order) -> Order:
     """What two events tell of an order: the later one wins, an empty field never."""
