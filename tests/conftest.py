@@ -1,4 +1,4 @@
-"""Tests run on the event loop that the service runs on, and compile the same rules once.
+"""Tests run on the loop of the service, compile the same rules once, and are spread evenly.
 
 In:  asynchronous tests.
 Out: each on uvloop where there is one; those of intake on asyncio's own loop as well, which
@@ -37,6 +37,30 @@ def _rules_are_compiled_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("awizo.book.compile_rules", _compiled_once)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Spread the files with slow tests: each process begins with a stretch of all of them."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    slow = [path for path, found in files.items() if any(map(_is_slow, found))]
+    count = sum(len(files[path]) for path in files if path not in slow)
+    spread: list[pytest.Item] = []
+    done = 0
+    waiting = list(slow)
+    for path, found in files.items():
+        if path in slow:
+            continue
+        spread += found
+        done += len(found)
+        while waiting and (len(slow) - len(waiting) + 1) * count <= done * len(slow):
+            spread += files[waiting.pop(0)]
+    items[:] = spread + [item for path in waiting for item in files[path]]
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    return item.get_closest_marker("slow") is not None
 
 
 def pytest_asyncio_loop_factories(
