@@ -9,6 +9,7 @@ import structlog
 
 from awizo.app import App
 from awizo.cli.common import ConfigOption, read_settings, run
+from awizo.event_loop import settle
 
 log = structlog.get_logger()
 
@@ -25,6 +26,7 @@ def command(config: ConfigOption = None) -> None:
         app = App(settings)
         loop.add_signal_handler(signal.SIGHUP, app.reload)
         await app.start()
+        settle()
         try:
             await app.wait(stopping)
         finally:

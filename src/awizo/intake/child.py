@@ -120,6 +120,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         return
     loop.add_signal_handler(signal.SIGHUP, intake.reload_tls)
     reports.say(listening=True)
+    event_loop.settle()
     tasks = (
         asyncio.create_task(_listen(reader, draining.set, intake.reload_tls)),
         asyncio.create_task(_count(reports)),
