@@ -5,7 +5,7 @@ Out: a Vocabulary, which gives log-odds for each kind to the sentences of a mail
      such a file, counted anew.
 
 Pure. A rule knows the sentences it was told; shops have many more. What their words have in
-common is counted, not thought up: "posz" stands in dispatch mails eleven times as often as in
+common is counted, not thought up: "wysla" stands in dispatch mails seven times as often as in
 others. The file holds the counts themselves, so that anybody can see why a word weighs what it
 weighs. How they become weights is told in ``docs/rules.md``.
 """
