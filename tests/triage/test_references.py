@@ -311,6 +311,7 @@ NUMBERS: list[tuple[str, list[str], str]] = [
     ("Faktura VAT nr 12/2026/MAG", ["12/2026/MAG"], ""),
     ("Faktura numer: F/000123/26", ["F/000123/26"], ""),
     ("Dobropis č. 2026-7 k faktuře č. 2026-551", ["2026-7"], ""),
+    ("Rechnungskorrektur (Gutschrift) GS-2026-19", ["GS-2026-19"], ""),
     ("Gutschrift GS-2026-4 zu Rechnung RE-2026-91", ["GS-2026-4"], ""),
     ("Credit note RINV/2026/2 for invoice INV/2026/1", ["RINV/2026/2"], ""),
     ("Sztornó számla: E-ABC-2026-15 (eredeti számla: E-ABC-2026-12)", ["E-ABC-2026-15"], ""),

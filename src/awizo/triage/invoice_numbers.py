@@ -117,7 +117,7 @@ LABEL = re2.compile(
     rf"(?:(?P<account>szamlaszama?)|(?P<earlier>{_EARLIER})|(?P<correction>{_CORRECTION})|"
     rf"(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
     rf"|(?P<document>{_DOCUMENT}))"
-    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}(?: \\([a-z -]{{3,24}}\\))?"
+    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}(?: \([a-z -]{{3,24}}\))?"
     rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
 )
 IN_GROUPS = re.compile(r"\+?\d{2,3}(?:[ \u00a0-]\d{2,3}){2,3}(?![\w/-])")  # as phones are
@@ -267,11 +267,11 @@ def bare_numbers(text: str) -> list[FoundNumber]:
 
 
 # "Number: BP/118/26", with the document named in another sentence.
-ITSELF = re.compile(
+BARE_WORD = re.compile(
     r"(?:^|[^\w])(?:numer|nr|cislo|sorszama?|nummer|number|номер)[ :.]{1,3}(?=[^\s]{0,20}\d)"
     r"(?P<number>[^\W_]{1,10}(?:[/\-][^\W_]{1,10}){1,4})(?!\w)"
 )
-NOT_ITSELF = re.compile(
+OF_SOMETHING_ELSE = re.compile(
     r"(?:paragon|receipt|uctenk|nyugt|bon|чек|zamow|objednav|rendel|bestell|order|замовл|paczk|przesyl|zasil|csomag|paket|parcel|"
     r"посилк|klient|konta|rachunku|uctu|telef|tel\.|kont[oa])\w*[ :.]*$"
 )
@@ -284,20 +284,30 @@ IN_BRACKETS = re.compile(
 )
 
 
-def numbers_by_themselves(text: str) -> list[FoundNumber]:
-    """Numbers in parts behind a bare "number" or in brackets, a little away from the document."""
+def numbers_away_from_word(text: str) -> list[FoundNumber]:
+    """Numbers in parts that stand a little away from the word for their document.
+
+    In brackets behind it, else behind a bare "number" that nothing else is the number of.
+    """
     text = clean(text)
     folded = plain(text)
+    return _in_brackets(text, folded) or _behind_bare_word(text, folded)
+
+
+def _in_brackets(text: str, folded: str) -> list[FoundNumber]:
     return [
         FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=False)
         for match in IN_BRACKETS.finditer(folded)
         if looks_numbered(number := text[match.start("number") : match.end("number")])
-    ] or [
+    ]
+
+
+def _behind_bare_word(text: str, folded: str) -> list[FoundNumber]:
+    return [
         FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=True)
-        for match in ITSELF.finditer(folded)
-        if (number := trimmed(text[match.start("number") : match.end("number")]))
-        and looks_numbered(number)
-        and not NOT_ITSELF.search(folded[max(0, match.start() - 20) : match.start() + 1])
+        for match in BARE_WORD.finditer(folded)
+        if looks_numbered(number := trimmed(text[match.start("number") : match.end("number")]))
+        and not OF_SOMETHING_ELSE.search(folded[max(0, match.start() - 20) : match.start() + 1])
     ]
 
 

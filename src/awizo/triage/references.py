@@ -31,7 +31,7 @@ from awizo.triage.invoice_numbers import (
     Numbers,
     bare_numbers,
     normalised_number,
-    numbers_by_themselves,
+    numbers_away_from_word,
     numbers_in,
 )
 from awizo.triage.order_ids import ids_in_headers, ids_in_links, ids_in_text, order_numbers_in
@@ -209,7 +209,7 @@ def _written(
     if about_correction and any(one.of is Numbers.CORRECTION for one in own):
         own = [one for one in own if one.of is Numbers.CORRECTION]
     if not named:
-        own = bare_numbers(text) or numbers_by_themselves(text)
+        own = bare_numbers(text) or numbers_away_from_word(text)
     return [one.number for one in own if normalised_number(one.number) not in refers]
 
 
