@@ -16,9 +16,9 @@ from awizo.model import Kind, Link, ParsedMessage, Verdict
 from awizo.settings import Policy
 from awizo.triage.fold import fold
 from awizo.triage.judge import Book, judge
+from awizo.triage.kinds import NEVER_STOPPED
 from awizo.triage.language import languages_of
 from awizo.triage.parse import parse
-from awizo.triage.plan import NEVER_CONVERTED
 from awizo.triage.rule_draft import draft_rule
 from awizo.triage.rule_files import RuleSource, compile_rules
 from awizo.triage.structure import sentences, units_of
@@ -54,7 +54,7 @@ def test_any_text_gets_a_verdict_in_bounds_and_the_same_again(
     assert verdict.kind not in verdict.secondary
     assert verdict.runner_up not in (verdict.kind, *verdict.secondary)
     assert verdict == verdict_on(message)
-    if verdict.kind in NEVER_CONVERTED:
+    if verdict.kind in NEVER_STOPPED:
         assert verdict.fulfillment_status is None
 
 

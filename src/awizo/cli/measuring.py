@@ -17,8 +17,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-NEEDED = frozenset({"conversation_reply", "fulfilment_correspondence", "other"})
-DOCUMENT_KINDS = frozenset({"invoice", "invoice_link", "receipt_link"})
+from awizo.triage import kinds
+
+NEEDED = frozenset(str(kind) for kind in kinds.NEVER_STOPPED)
+DOCUMENT_KINDS = frozenset(str(kind) for kind in kinds.DOCUMENT_KINDS)
 FILING = frozenset({"upload_invoice", "add_link"})
 
 COST_LOST = 100  # stopped, and the buyer needed it

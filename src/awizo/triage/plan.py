@@ -36,29 +36,15 @@ from awizo.model import (
     Waybill,
 )
 from awizo.settings import Policy
+from awizo.triage.kinds import NEVER_STOPPED, PARCEL_KINDS, PERSONAL, SAID_HERE
 from awizo.triage.match import document_fits
 
 DOCUMENT_SURE_AT = 0.6  # below, a file is not taken for a sales document
 
-NEVER_CONVERTED = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE, Kind.OTHER})
-PERSONAL = frozenset({Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE})
-PARCEL_KINDS = frozenset({Kind.ORDER_SENT, Kind.PARCEL_STATUS})
 LINK_KINDS = frozenset({Kind.INVOICE_LINK, Kind.RECEIPT_LINK})
 
 # Flags of a verdict that say: the mail holds something only it says (docs/rules.md).
-ONLY_SAID_HERE = frozenset(
-    {
-        "question",
-        "request",
-        "secret_code",
-        "delay",
-        "defect_or_problem",
-        "cancelled",
-        "return_or_refund",
-        "choice_for_buyer",
-        "only_said_here",
-    }
-)
+ONLY_SAID_HERE = SAID_HERE | {"only_said_here"}
 NEWS_OF_PAYMENT = frozenset({"awaiting_payment", "payment_request", "on_hold"})
 
 REPORT_TYPES = frozenset({"multipart/report", "message/delivery-status"})
@@ -171,7 +157,7 @@ def _plan_by_verdict(
     references: References,
     context: PlanContext,
 ) -> Plan:
-    if verdict.kind in NEVER_CONVERTED:
+    if verdict.kind in NEVER_STOPPED:
         return Plan(reason=str(verdict.kind))
     if verdict.kind in policy.forward_kinds:
         return Plan(reason="kind_switched_off")

@@ -92,11 +92,9 @@ def verdict_of(
         alone = tally.witnesses(main) + parcel < 2 <= told
         if alone and confidence > ONE_WITNESS and not _stands_alone(tally, main, own):
             confidence, unsure = ONE_WITNESS, "one_witness"
-        if confidence > WORDS_ALONE and max(by_rules, key=lambda k: by_rules[k]) not in kinds:
-            confidence, unsure = WORDS_ALONE, "words_alone"
-        proven = tally.fixed.get(main, 0.0) >= PROOF_FROM
-        if confidence > WORDS_ALONE and not proven and words.against(*kinds) >= WORDS_AGAINST_FROM:
-            confidence, unsure = WORDS_ALONE, "words_against"
+        doubt = _doubt_of_words(tally, by_rules, words, kinds)
+        if doubt is not None and confidence > WORDS_ALONE:
+            confidence, unsure = WORDS_ALONE, doubt
     if "asks" in flags:
         flags.discard("asks")
         if main in ASK_NOTHING:
@@ -136,6 +134,18 @@ def _show_words(tally: Tally, words: Told, ranked: Sequence[Kind]) -> None:
                     kind,
                 )
             )
+
+
+def _doubt_of_words(
+    tally: Tally, by_rules: Mapping[Kind, float], words: Told, kinds: Sequence[Kind]
+) -> str | None:
+    """Why the vocabulary keeps a verdict for *kinds* (the main one first) from being sure."""
+    if max(by_rules, key=lambda kind: by_rules[kind]) not in kinds:
+        return "words_alone"
+    proven = tally.fixed.get(kinds[0], 0.0) >= PROOF_FROM
+    if not proven and words.against(*kinds) >= WORDS_AGAINST_FROM:
+        return "words_against"
+    return None
 
 
 def _stands_alone(tally: Tally, main: Kind, own: Mapping[Kind, float]) -> bool:

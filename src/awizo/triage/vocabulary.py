@@ -20,6 +20,7 @@ from math import log, sqrt
 
 from awizo.errors import RuleError
 from awizo.model import Kind
+from awizo.triage.kinds import DOCUMENT_KINDS
 from awizo.triage.structure import Unit
 
 STEM = 5  # letters by which a word is known; endings follow
@@ -35,7 +36,6 @@ STRONGEST = 5  # words named in evidence
 
 # Whether a document is attached or linked is seen, not read: its words are counted together.
 DOCUMENT = "document"
-DOCUMENT_KINDS = (Kind.INVOICE, Kind.RECEIPT_LINK, Kind.INVOICE_LINK)
 COLUMNS: tuple[str, ...] = (
     DOCUMENT,
     *(str(kind) for kind in Kind if kind not in DOCUMENT_KINDS),
