@@ -387,7 +387,7 @@ async def test_the_listener_takes_sockets_that_others_have_opened() -> None:
     sock = socket.create_server(("127.0.0.1", 0))
     server = an_intake(intake_settings())
     try:
-        bound = await server.start(sockets=[sock])
+        bound = await server.start(doors=[Door(sock, implicit_tls=False)])
         assert [address.port for address in bound] == [sock.getsockname()[1]]
         assert str(bound[0]) == f"127.0.0.1:{bound[0].port}"
     finally:

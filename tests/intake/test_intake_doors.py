@@ -18,6 +18,7 @@ import pytest
 
 from awizo.errors import SettingsError
 from awizo.intake.auth import FailureDelays, Passwords
+from awizo.intake.listener import Door
 from awizo.intake.proxy import owner_of
 from awizo.intake.tls import Certificate, make_self_signed
 from awizo.settings import SmtpUser
@@ -88,7 +89,7 @@ async def test_a_socket_of_somebody_else_is_looked_at_too() -> None:
         socket.create_server(("0.0.0.0", 0)) as sock,
         pytest.raises(SettingsError, match="allow_networks"),
     ):
-        await server.start(sockets=[sock])
+        await server.start(doors=[Door(sock, implicit_tls=False)])
 
 
 @pytest.mark.parametrize("key", ["allow_networks", "proxy_protocol_from", "xclient_from"])

@@ -116,18 +116,11 @@ class Intake:
 
     # -- start and end ---------------------------------------------------------------------------
 
-    async def start(
-        self,
-        *,
-        sockets: Sequence[socket.socket] | None = None,
-        doors: Sequence[Door] | None = None,
-    ) -> list[Bound]:
+    async def start(self, *, doors: Sequence[Door] | None = None) -> list[Bound]:
         """Listen; returns the addresses.
 
         Args:
-            sockets: Bound ones to use in place of the settings' host and port, for the
-                plain port (with STARTTLS).
-            doors: Those of another process, to take connections from beside it.
+            doors: Those that another has opened, in place of the settings' hosts and ports.
 
         Raises:
             SettingsError: It would be an open relay, an address cannot be had, a certificate
@@ -142,8 +135,8 @@ class Intake:
         self._certificate = _certificate(settings, folder, hostname, self._now())
         has_tls = self._certificate is not None
         refuse_open_relay(settings, intake.host, has_tls=has_tls)
-        for sock in sockets or ():
-            refuse_open_relay(settings, sock.getsockname()[0], has_tls=has_tls)
+        for door in doors or ():
+            refuse_open_relay(settings, door.sock.getsockname()[0], has_tls=has_tls)
         loop = asyncio.get_running_loop()
         self._loop = loop
         self._connections = Connections(
@@ -184,25 +177,25 @@ class Intake:
         self._inherited = doors is not None
         try:
             for door in doors or ():
-                self._listen(door.sock, implicit_tls=door.implicit_tls)
+                self._listen(door)
             if doors is None:
-                for sock in sockets or _bound_sockets(intake.host, intake.port):
-                    self._listen(sock, implicit_tls=False)
+                for sock in _bound_sockets(intake.host, intake.port):
+                    self._listen(Door(sock, implicit_tls=False))
                 if intake.implicit_tls_port is not None:
                     for sock in _bound_sockets(intake.host, intake.implicit_tls_port):
-                        self._listen(sock, implicit_tls=True)
+                        self._listen(Door(sock, implicit_tls=True))
         except BaseException:
             self._stop_listening()
             raise
         return self.bound
 
-    def _listen(self, sock: socket.socket, *, implicit_tls: bool) -> None:
-        sock.setblocking(False)
-        sock.listen(BACKLOG)
-        name = sock.getsockname()
-        listening = _Listening(sock, Bound(name[0], name[1], implicit_tls))
+    def _listen(self, door: Door) -> None:
+        door.sock.setblocking(False)
+        door.sock.listen(BACKLOG)
+        name = door.sock.getsockname()
+        listening = _Listening(door.sock, Bound(name[0], name[1], door.implicit_tls))
         self._listening.append(listening)
-        self._loop.add_reader(sock.fileno(), self._accept, listening)
+        self._loop.add_reader(door.sock.fileno(), self._accept, listening)
 
     @property
     def doors(self) -> list[Door]:
