@@ -16,9 +16,10 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import structlog
@@ -59,13 +60,6 @@ class Bound:
 
     smtp: tuple[str, ...]
     panel: str | None
-
-
-def _inside() -> Callable[..., Awaitable[None]]:
-    """Imported only now: a mail can be taken in before anybody is there to judge it."""
-    from awizo.app.inside import start_inside
-
-    return start_inside
 
 
 def _panel_server() -> type[PanelServer]:
@@ -143,7 +137,10 @@ class App:
             new_id=self.new_id,
             switch_interval_s=SWITCH_INTERVAL_S,
         )
-        start_inside = await asyncio.to_thread(_inside)
+        # Only now: a mail can be taken in before anybody is there to judge it.
+        await asyncio.to_thread(import_module, "awizo.app.inside")
+        from awizo.app.inside import start_inside
+
         await start_inside(
             settings,
             stores,
