@@ -55,6 +55,8 @@ CASES = [
         [("INPOST", "672845116424792751249259")],
     ),
     waybills_of("Shipment # 100018845 for Order # 100031120. Packeta.", []),
+    waybills_of("Paczka DPD nr 0000797406976U do zamówienia nr 4432.", [("DPD", "0000797406976U")]),
+    waybills_of("Przesyłka GLS 90821546257 do zamówienia #4432", [("GLS", "90821546257")]),
     waybills_of("Kábel\t4015568279917\tSPS 08495029554276", [("OTHER:SPS", "08495029554276")]),
     waybills_of("Nr konta: 61109010140000071219812874. Prosimy o wpłatę, wyślemy InPost.", []),
     waybills_of(

@@ -125,10 +125,12 @@ UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
     r"x)(?![a-z])"
 )
-# Shop programs count shipments too: "Shipment # 100018845 for Order # 100031120".
-FOR_ORDER = re.compile(
-    r" (?:for|of|do|dla|zu|ke?|pre|pro) (?:order|zamowieni\w*|bestellung|objednav\w*) ?[#n]"
+# Shop programs count their shipments: "Shipment # 100018845 for Order # 100031120".
+COUNTED_BEFORE = re.compile(r"#\s?$")
+COUNTED_AFTER = re.compile(
+    r" (?:for|of|do|dla|zu|ke?|pre|pro) (?:order|zamow|bestell|objednav)\w* ?#"
 )
+COUNTED_DIGITS = 10  # at most
 PHONE_GROUPS = re.compile(
     r"(?:\+?(?:48|420|421|36|49|380)[ -])?(?:\d{3}[ -]\d{3}[ -]\d{3}|"
     r"\d{2}[ -]\d{3}[ -]\d{2}[ -]\d{2}|"
@@ -305,7 +307,7 @@ def _is_foreign(
     account = is_polish_account(number) or is_hungarian_account(number) or is_iban(number)
     if account and not _called_parcel(folded, start):
         return True
-    if FOR_ORDER.match(folded, end):
+    if _is_shops_own_count(number, folded, start, end):
         return True
     if (
         _is_article(number)
@@ -325,6 +327,16 @@ def _is_foreign(
     ):
         return True
     return FOREIGN.search(before) is not None and not _called_parcel(folded, start, reach=22)
+
+
+def _is_shops_own_count(number: str, folded: str, start: int, end: int) -> bool:
+    """Both ends must say so: "parcel 0000797406976U for order #12" is a carrier's."""
+    return (
+        number.isdecimal()
+        and len(number) <= COUNTED_DIGITS
+        and COUNTED_BEFORE.search(folded, max(0, start - 2), start) is not None
+        and COUNTED_AFTER.match(folded, end) is not None
+    )
 
 
 def _is_article(number: str) -> bool:
