@@ -115,6 +115,25 @@ async def test_the_first_process_takes_mail_only_while_no_other_does(tmp_path: P
             await one.close()
 
 
+async def test_a_process_that_is_told_to_end_keeps_no_new_connection_waiting(
+    tmp_path: Path,
+) -> None:
+    async with several(tmp_path, 2, intake__drain_s=30) as (served, _):
+        (other,) = children_of(served.process.pid)
+        stuck = await connected(served.port)
+        await stuck.begin()  # its end waits for this mail
+        os.kill(other, signal.SIGTERM)
+
+        client = await asyncio.wait_for(connected(served.port), 10)
+        assert connections_of(served.process.pid, served.port) == 1
+        assert is_alive(other)
+        await client.send(b"QUIT\r\n")
+        await client.close()
+        await stuck.send(b"Subject: x\r\n\r\nHello.\r\n.\r\n")
+        assert (await stuck.reply(PATIENCE_S)).startswith("250")
+        await stuck.close()
+
+
 async def connections_taken(pid: int, port: int) -> int:
     """Whether a new connection is one of this process."""
     client = await connected(port)

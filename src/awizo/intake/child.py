@@ -126,6 +126,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         asyncio.create_task(_count(reports)),
     )
     await draining.wait()
+    reports.say(listening=False)  # somebody else must take what comes while we end
     await intake.drain(settings.intake.drain_s)
     reports.say(metrics=metrics.samples())
     for task in tasks:

@@ -193,7 +193,6 @@ class IntakeProcesses:
             if child.failure:
                 raise SettingsError(f"intake process {row}: {child.failure}")
             raise StoreError(f"intake process {row} did not come up (exit {process.returncode})")
-        self._tell_served()
         return child
 
     def _tell_served(self) -> None:
@@ -263,6 +262,7 @@ class IntakeProcesses:
             self._on_held(str(said["held"]))
         if "listening" in said:
             child.listening = bool(said["listening"])
+            self._tell_served()
         if "well" in said:
             child.well = bool(said["well"])
         if "failed" in said:
