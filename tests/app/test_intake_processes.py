@@ -124,6 +124,8 @@ async def test_a_process_that_is_told_to_end_keeps_no_new_connection_waiting(
         await stuck.begin()  # its end waits for this mail
         os.kill(other, signal.SIGTERM)
 
+        await asyncio.sleep(1)  # until the signal has come through
+
         client = await asyncio.wait_for(connected(served.port), 10)
         assert connections_of(served.process.pid, served.port) == 1
         assert is_alive(other)
