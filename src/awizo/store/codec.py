@@ -34,7 +34,11 @@ _encoded_ascii = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def to_json(value: Any) -> str:
-    readable = plain(value)
+    return encoded(plain(value))
+
+
+def encoded(readable: Any) -> str:
+    """What JSON knows already, as its text."""
     text = _encoded(readable)
     try:
         text.encode()

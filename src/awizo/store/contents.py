@@ -18,7 +18,7 @@ from awizo.errors import NotFound, StorageFull, StoreError
 from awizo.spool.port import NewMessage
 from awizo.store.ahead import Ahead
 from awizo.store.catching_up import catch_up
-from awizo.store.database import Database, Row, Transaction
+from awizo.store.database import Database, NewRow, Row, Transaction
 
 READ_BYTES = messages.CHUNK_BYTES
 
@@ -39,7 +39,7 @@ class Contents:
         database, files = self._database, self._database.files
         if files is None or message.size_bytes < database.files_from_bytes:
             new = inbox.Accepted(messages.rows_of(message, content_in="table"), body)
-            await database.write_together(inbox.accept, new)
+            await database.write_together(inbox.accept, new, as_row=self._as_row(new))
             return
         new = inbox.Accepted(messages.rows_of(message, content_in="file"), None)
         size_bytes = await files.put(message.id, body, replace=False)
@@ -52,13 +52,16 @@ class Contents:
                 await files.drop([message.id])
                 raise
         try:
-            await database.write_together(inbox.accept, new)
+            await database.write_together(inbox.accept, new, as_row=self._as_row(new))
         except StorageFull:
             if size_bytes is not None:  # else it is the content of a message that is there
                 await files.drop([message.id])  # or each attempt would make the want greater
             raise
         # After any other failure the file stays until it is swept up: a commit that was reported
         # as failed may yet turn out to be on the disk after a crash, and then needs its content.
+
+    def _as_row(self, new: inbox.Accepted) -> NewRow | None:
+        return inbox.as_row(new) if self._database.dialect.has_inbox else None
 
     async def _is_there(self, message_id: str) -> bool:
         return await self._database.read(lambda tx: inbox.is_there(tx, [message_id]))

@@ -132,6 +132,15 @@ class Transaction(Protocol):
         """Wake those that wait for work, here and in other processes, after the commit."""
 
 
+@dataclass(frozen=True, slots=True)
+class NewRow:
+    """A row to add."""
+
+    table: str
+    columns: tuple[str, ...]
+    values: tuple[Any, ...]
+
+
 Unit = Callable[[Transaction], T]
 Together = Callable[[Transaction, Sequence[T]], None]
 """Work on several items at once, all or none."""
@@ -182,10 +191,16 @@ class Database(Protocol):
             AwizoError: Whatever the unit raised; nothing of it is kept then.
         """
 
-    async def write_together(self, unit: Together[T], item: T) -> None:
+    async def write_together(
+        self, unit: Together[T], item: T, *, as_row: NewRow | None = None
+    ) -> None:
         """As :meth:`write`, with the items of others who do the same at this moment.
 
         When it fails for all together, it is tried for each by itself.
+
+        Args:
+            as_row: What the unit does for this item, where nothing stands in its way. The
+                database may add it instead; the unit runs when the row is refused.
         """
 
     async def read(self, unit: Unit[T]) -> T:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
-from awizo.store.codec import to_json
-from awizo.store.database import Transaction, among
+from awizo.store.codec import encoded
+from awizo.store.database import NewRow, Transaction, among
 from awizo.store.messages import MessageRows
 from awizo.store.rows import HISTORY_COLUMNS, NEW_JOB_COLUMNS
 
+VIEW, COLUMNS = "accepted", ("id", "record", "content")  # migrations/0003_accepted.sql
 MOST_AT_ONCE = 256  # in one transaction, so that an accept never waits long behind it
 
 
@@ -39,17 +40,19 @@ def accept(tx: Transaction, accepted: Sequence[Accepted]) -> None:
         for one in accepted:
             messages.accept(tx, one.rows, one.body)
         return
-    contents: list[Any] = []
-    inbox: list[Any] = []
-    for one in accepted:
-        if one.body is not None:
-            for seq, chunk in enumerate(messages.chunks_of(one.rows, one.body)):
-                contents.append((one.rows.id, seq, chunk))
-        inbox.append((one.rows.id, _written(one.rows)))
-    if contents:
-        tx.insert("contents", ("message_id", "seq", "data"), contents)
-    tx.insert("inbox", ("id", "record"), inbox)
+    tx.insert(VIEW, COLUMNS, [as_row(one).values for one in accepted])
     tx.work_added()
+
+
+def as_row(accepted: Accepted) -> NewRow:
+    """A message as one row of the view that divides it among its tables.
+
+    Raises:
+        StoreError: Its body is not as long as it should be.
+    """
+    rows, body = accepted.rows, accepted.body
+    content = None if body is None else b"".join(messages.chunks_of(rows, body))
+    return NewRow(VIEW, COLUMNS, (rows.id, _written(rows), content))
 
 
 def is_there(tx: Transaction, ids: Sequence[str]) -> bool:
@@ -122,7 +125,7 @@ def _written(rows: MessageRows) -> str:
         "jobs": rows.jobs,
         "history": rows.history,
     }
-    return to_json(
+    return encoded(
         {
             table: [[row[column] for column in columns] for row in parts[table]]
             for table, columns in _TABLES.items()

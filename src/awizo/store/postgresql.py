@@ -38,6 +38,7 @@ from awizo.store.database import (
     POSTGRESQL,
     Dialect,
     Files,
+    NewRow,
     Params,
     Row,
     Together,
@@ -254,7 +255,9 @@ class PostgresqlDatabase:
     async def write(self, unit: Unit[T]) -> T:
         return await self._in_thread(lambda: self.write_here(unit))
 
-    async def write_together(self, unit: Together[T], item: T) -> None:
+    async def write_together(
+        self, unit: Together[T], item: T, *, as_row: NewRow | None = None
+    ) -> None:
         """By itself: transactions of several connections share the server's syncs anyway."""
         await self.write(lambda tx: unit(tx, [item]))
 

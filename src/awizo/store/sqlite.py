@@ -22,6 +22,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -31,11 +32,11 @@ import structlog
 import awizo.store.inbox as inbox
 from awizo.errors import StoreError
 from awizo.store.content_files import ContentFiles
-from awizo.store.database import SQLITE, Dialect, Together, Unit
-from awizo.store.sqlite_file import as_store_error, connect, is_sick, make_place, migrate
+from awizo.store.database import SQLITE, Dialect, NewRow, Together, Unit
+from awizo.store.sqlite_file import as_store_error, connect, is_busy, is_sick, make_place, migrate
 from awizo.store.sqlite_log import LogMover
 from awizo.store.sqlite_readers import Readers
-from awizo.store.sqlite_transaction import SqliteTransaction
+from awizo.store.sqlite_transaction import MAX_VALUES, SqliteTransaction, adding_many
 from awizo.store.sqlite_units import Waiting, answer, run_step, steps_of, tell, until_done
 from awizo.store.waking import Bell
 
@@ -73,7 +74,7 @@ class SqliteDatabase:
         try:
             self._connection = self._connect()
             migrate(self._connection, path)
-            self._connection.execute("PRAGMA busy_timeout = 0")  # see _begin
+            self._connection.execute("PRAGMA busy_timeout = 0")  # see _patiently
         except sqlite3.Error as error:
             raise as_store_error(error, str(path)) from None
         self._seen_version = self._data_version()
@@ -98,10 +99,12 @@ class SqliteDatabase:
         result: T = await self._written(Waiting(unit, loop, loop.create_future()))
         return result
 
-    async def write_together(self, unit: Together[T], item: T) -> None:
+    async def write_together(
+        self, unit: Together[T], item: T, *, as_row: NewRow | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         await self._written(
-            Waiting(lambda tx: unit(tx, [item]), loop, loop.create_future(), unit, item)
+            Waiting(lambda tx: unit(tx, [item]), loop, loop.create_future(), unit, item, as_row)
         )
 
     async def _written(self, waiting: Waiting) -> Any:
@@ -148,7 +151,7 @@ class SqliteDatabase:
         """Run a batch in one transaction; whatever happens, everybody gets an answer."""
         try:
             self._see_that_it_is_ours()
-            has_work = self._commit_together(batch)
+            has_work = self._added_at_once(batch) or self._commit_together(batch)
         except BaseException as error:  # not a unit's own: the whole batch failed
             has_work = False
             told = answer(error, str(self.path))
@@ -172,10 +175,37 @@ class SqliteDatabase:
                 f"{self.path} was moved or replaced under the running service; restart it"
             )
 
+    def _added_at_once(self, batch: list[Waiting]) -> bool:
+        """Do a batch that is nothing but new rows of a table by one statement, if it is one.
+
+        The statement is its own transaction. Each call into SQLite gives up the interpreter's
+        lock and has to win it back from the loop, which costs more than the work itself.
+        """
+        first = batch[0].as_row
+        if first is None:
+            return False
+        into = (first.table, first.columns)
+        values: list[Any] = []
+        for waiting in batch:
+            row = waiting.as_row
+            if row is None or (row.table, row.columns) != into:
+                return False
+            values += row.values
+        if len(values) > MAX_VALUES:
+            return False
+        try:
+            self._patiently(adding_many(*into, len(batch)), values)
+        except sqlite3.Error as error:
+            if is_busy(error):
+                raise  # it was waited for
+            return False  # one is there already, or has no room: their units know what to do
+        self.commits += 1
+        return True
+
     def _commit_together(self, batch: list[Waiting]) -> bool:
         connection = self._connection
         tx = SqliteTransaction(connection)
-        self._begin()
+        self._patiently("BEGIN IMMEDIATE")
         steps = steps_of(batch)
         alone = len(steps) == 1
         succeeded = 0
@@ -211,7 +241,7 @@ class SqliteDatabase:
             connection.execute("ROLLBACK")
         return tx.has_work
 
-    def _begin(self) -> None:
+    def _patiently(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Begin as the one writer, waiting for another process as long as that may be.
 
         SQLite's own waiting sleeps longer each time, up to 100 ms: beside a process that
@@ -220,11 +250,10 @@ class SqliteDatabase:
         give_up_at = time.monotonic() + self._busy_timeout_s
         while True:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.execute(statement, values)
                 return
             except sqlite3.OperationalError as error:
-                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                if not busy or time.monotonic() >= give_up_at:
+                if not is_busy(error) or time.monotonic() >= give_up_at:
                     raise
             time.sleep(BUSY_LOOK_S)
 

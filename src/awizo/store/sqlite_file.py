@@ -39,6 +39,11 @@ def as_store_error(error: Exception, what: str) -> StoreError:
     return StoreError(f"{what}: {error}" + (f" ({name})" if name else ""))
 
 
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another connection was writing."""
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
 def is_sick(error: BaseException) -> bool:
     return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF in _SICK
 

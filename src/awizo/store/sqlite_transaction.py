@@ -15,6 +15,12 @@ from awizo.store.database import NOTHING, SQLITE, Params, Row
 MAX_VALUES = 900  # of one statement; SQLite's own limit was 999 before 3.32
 
 
+def adding_many(table: str, columns: Sequence[str], count: int) -> str:
+    """The statement that adds so many rows, all or none."""
+    row = "(" + ", ".join("?" * len(columns)) + ")"
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * count)}"
+
+
 class SqliteTransaction:
     """See :class:`awizo.store.database.Transaction`."""
 
@@ -32,13 +38,11 @@ class SqliteTransaction:
 
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         # One statement, for each gives up the interpreter's lock and has to wait for it again.
-        row = "(" + ", ".join("?" * len(columns)) + ")"
         at_once = MAX_VALUES // len(columns)
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
             self._connection.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {', '.join([row] * len(some))}",
-                [value for one in some for value in one],
+                adding_many(table, columns, len(some)), [value for one in some for value in one]
             )
 
     def rows(self, sql: str, params: Params = NOTHING) -> list[Row]:

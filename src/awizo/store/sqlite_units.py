@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from awizo.errors import AwizoError
-from awizo.store.database import Together
+from awizo.store.database import NewRow, Together
 from awizo.store.sqlite_file import as_store_error
 from awizo.store.sqlite_transaction import SqliteTransaction
 
@@ -29,6 +29,7 @@ class Waiting:
     future: asyncio.Future[Any]
     together: Together[Any] | None = None
     item: Any = None
+    as_row: NewRow | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     started: bool = False
     abandoned: bool = False
