@@ -17,8 +17,10 @@ SAFE = [b"a", b".", b"..", b"\r\n", b"\r\n.", b"\r\n.\r\n", b"\r\n..\r\n", b"\0"
 ODD = [*SAFE, b"\r", b"\n", b"\n.\r\n", b"\r.\r", b"\0.", b"\r\n\0.\0\r\n", b"\r\n\0\0"]
 
 
-def wire_of(content: bytes, cuts: list[int] | None = None) -> tuple[bytes, str]:
-    stuffing = Stuffing()
+def wire_of(
+    content: bytes, cuts: list[int] | None = None, *, checked: bool = False
+) -> tuple[bytes, str]:
+    stuffing = Stuffing(checked=checked)
     wire = b""
     start = 0
     for cut in [*sorted(cuts or []), len(content)]:
@@ -58,6 +60,8 @@ def test_a_strict_reader_gets_back_what_was_sent_however_it_was_cut(
 
     complete = content if not content or content.endswith(b"\r\n") else content + b"\r\n"
     assert unstuffed(wire) == complete
+    # What was checked before goes out as the same bytes.
+    assert wire_of(content, [min(cut, len(content)) for cut in cuts], checked=True) == sent
     assert digest == hashlib.sha256(content).hexdigest()
 
 

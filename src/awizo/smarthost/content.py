@@ -37,6 +37,7 @@ _LATIN = re2.Options()
 _LATIN.encoding = re2.Options.Encoding.LATIN1
 _LATIN.never_capture = True
 _BARE_CR = re2.compile(rb"\r[^\n]", _LATIN)
+_DOT_LINE = re2.compile(rb"\r\n\.", _LATIN)
 
 # Lines that are a dot and NULs, and begin with NUL: a dot at the beginning would be stuffed.
 _DOT_IN_NULS = re.compile(rb"(?:\A|\r\n)\x00++\.\x00*+\r\n")
@@ -46,11 +47,16 @@ HEADER_END = b"\r\n\r\n"
 
 
 class Stuffing:
-    """Content in, wire out. Raises PermanentFailure ``content_unsafe`` where it is met."""
+    """Content in, wire out. Raises PermanentFailure ``content_unsafe`` where it is met.
 
-    __slots__ = ("_at_line_start", "_digest", "_held", "_odd")
+    Args:
+        checked: All of it has been through a :meth:`check` and was in memory since.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_at_line_start", "_checked", "_digest", "_held", "_odd")
+
+    def __init__(self, *, checked: bool = False) -> None:
+        self._checked = checked
         self._held = b""  # a CR at the end of a piece waits for its LF
         self._at_line_start = True
         self._odd = b""  # the open line, as long as it may become a dot among NULs
@@ -60,7 +66,7 @@ class Stuffing:
         """Take a piece of content, give what may be written."""
         at_line_start = self._at_line_start
         piece = self.check(chunk)
-        wire = piece.replace(b"\r\n.", b"\r\n..") if b"\r\n." in piece else piece
+        wire = piece.replace(b"\r\n.", b"\r\n..") if _has_dot_line(piece) else piece
         if at_line_start and wire.startswith(b"."):
             wire = b"." + wire
         self._count(wire, at_line_start)
@@ -74,7 +80,8 @@ class Stuffing:
             self._held = b"\r"
             piece = piece[:-1]
         if piece:
-            self._refuse_unsafe(piece)
+            if not self._checked:
+                self._refuse_unsafe(piece)
             self._at_line_start = piece.endswith(CRLF)
         return piece
 
@@ -95,7 +102,7 @@ class Stuffing:
         """Take the digest of the very bytes that are given out, unstuffed anew."""
         if at_line_start and wire.startswith(b"."):
             wire = wire[1:]
-        self._digest.update(wire.replace(b"\r\n.", CRLF) if b"\r\n." in wire else wire)
+        self._digest.update(wire.replace(b"\r\n.", CRLF) if _has_dot_line(wire) else wire)
 
     def _refuse_unsafe(self, piece: bytes) -> None:
         # Without a bare CR, and with as many LFs as CRs, there is no bare LF either.
@@ -117,6 +124,10 @@ class Stuffing:
             self._odd = open_line
         else:
             self._odd = b""
+
+
+def _has_dot_line(piece: bytes) -> bool:
+    return _DOT_LINE.search(piece) is not None
 
 
 def _unsafe(words: str) -> PermanentFailure:
@@ -145,6 +156,11 @@ class Content:
         self._read = read
         self._keep = size_bytes <= KEEP_BYTES
         self._kept: list[bytes] | None = None
+
+    @property
+    def is_kept(self) -> bool:
+        """It is in memory, and what :meth:`chunks` gives from now on is that."""
+        return self._kept is not None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         if self._kept is not None:

@@ -251,7 +251,7 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
             raise Trouble("smarthost_protocol", f"answers DATA with {reply.text}")
         await _reset(connection)
         return reply, "data"
-    stuffing = Stuffing()
+    stuffing = Stuffing(checked=mail.content.is_kept)  # by its facts()
     wire = connection.wire
     timeout_s = connection.smarthost.command_timeout_s
     try:

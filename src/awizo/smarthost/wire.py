@@ -174,6 +174,10 @@ class Wire(asyncio.Protocol):
 
         What waits below TLS is told to nobody by asyncio, so it is looked at again and again.
         """
+        if self._transport is not None and self._transport is self._socket:
+            self._transport.set_write_buffer_limits(0)  # so that we are told when it is empty
+            await self.drain(timeout_s)
+            self._transport.set_write_buffer_limits()
         pause_s = 0.001
         try:
             async with asyncio.timeout(timeout_s):
