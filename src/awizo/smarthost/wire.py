@@ -115,15 +115,19 @@ class Wire(asyncio.Protocol):
             Trouble: ``smarthost_unreachable`` when the connection ended or time is up,
                 ``smarthost_protocol`` for what is no reply.
         """
+        # A timer of our own: asyncio.timeout costs as much as all else that a reply takes.
+        deadline = self._loop.time() + timeout_s
+        timer = self._loop.call_at(deadline, self._wake)
         try:
-            async with asyncio.timeout(timeout_s):
-                while (reply := self._next_reply()) is None:
-                    if self._ended is not None:
-                        raise Trouble("smarthost_unreachable", self._ended)
-                    await self._wait_for_more()
-                return reply
-        except TimeoutError:
-            raise Trouble("smarthost_unreachable", f"no answer within {timeout_s:g} s") from None
+            while (reply := self._next_reply()) is None:
+                if self._ended is not None:
+                    raise Trouble("smarthost_unreachable", self._ended)
+                if self._loop.time() >= deadline:
+                    raise Trouble("smarthost_unreachable", f"no answer within {timeout_s:g} s")
+                await self._wait_for_more()
+            return reply
+        finally:
+            timer.cancel()
 
     async def _wait_for_more(self) -> None:
         if self._transport is not None and not self._transport.is_closing():

@@ -4,8 +4,8 @@ In:  units of work from any task.
 Out: their results after one COMMIT, and so one fsync, for the whole batch.
 
 WAL with ``synchronous=FULL``: a commit is on the disk before anybody hears of it, and there is
-no switch that changes this. Each unit of a batch runs in a savepoint, so that one that fails
-takes only its own writes with it. The log is moved into the database by a thread of its own;
+no switch that changes this. Where a unit of a batch fails, the batch is run again with a savepoint
+around each, so that it takes only its own writes with it. The log is moved into the database by a thread of its own;
 the writer only does the small rest, between two batches.
 
 Other processes (``awizo queue`` beside the service) may write too: transactions begin as
@@ -203,10 +203,28 @@ class SqliteDatabase:
         return True
 
     def _commit_together(self, batch: list[Waiting]) -> bool:
+        steps = steps_of(batch)
+        if len(steps) > 1:  # nearly always none fails: then no savepoint is needed
+            with contextlib.suppress(BaseException):
+                return self._commit_whole(steps)
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        return self._commit_each(batch, steps)
+
+    def _commit_whole(self, steps: list[list[Waiting]]) -> bool:
+        tx = SqliteTransaction(self._connection)
+        self._patiently("BEGIN IMMEDIATE")
+        for step in steps:
+            run_step(tx, step)
+        self._connection.execute("COMMIT")
+        self.commits += 1
+        return tx.has_work
+
+    def _commit_each(self, batch: list[Waiting], steps: list[list[Waiting]]) -> bool:
+        """Commit what succeeds of a batch; each that fails takes only its own writes with it."""
         connection = self._connection
         tx = SqliteTransaction(connection)
         self._patiently("BEGIN IMMEDIATE")
-        steps = steps_of(batch)
         alone = len(steps) == 1
         succeeded = 0
         for step in steps:
