@@ -4,9 +4,9 @@ In:  units of work from any task.
 Out: their results after one COMMIT, and so one fsync, for the whole batch.
 
 WAL with ``synchronous=FULL``: a commit is on the disk before anybody hears of it, and there is
-no switch that changes this. Where a unit of a batch fails, the batch is run again with a savepoint
-around each, so that it takes only its own writes with it. The log is moved into the database by a thread of its own;
-the writer only does the small rest, between two batches.
+no switch that changes this. Where a unit of a batch fails, the batch is run again with a
+savepoint around each, so that it takes only its own writes with it. The log is moved into the
+database by a thread of its own; the writer only does the small rest, between two batches.
 
 Other processes (``awizo queue`` beside the service) may write too: transactions begin as
 writers and wait ``busy_timeout_s`` for each other, and the writer looks twice a second whether
