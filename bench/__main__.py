@@ -58,9 +58,9 @@ def main() -> int:
     arguments.add_argument(
         "--processes",
         type=int,
-        default=min(2, os.cpu_count() or 1),
+        default=(os.cpu_count() or 1) + 1,
         metavar="N",
-        help="intake.processes of Awizo beside Postfix, which uses all cores too; default: 2",
+        help="intake.processes of Awizo beside Postfix, which uses all cores too; default: cores + 1",
     )
     given = arguments.parse_args()
     unknown = [name for name in given.names if name not in measures]
