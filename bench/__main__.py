@@ -60,7 +60,7 @@ def main() -> int:
         type=int,
         default=(os.cpu_count() or 1) + 1,
         metavar="N",
-        help="intake.processes of Awizo beside Postfix, which uses all cores too; default: cores + 1",
+        help="intake.processes of Awizo beside Postfix, which uses all cores; default: cores + 1",
     )
     given = arguments.parse_args()
     unknown = [name for name in given.names if name not in measures]
