@@ -17,6 +17,7 @@ from awizo.settings import Store
 from awizo.store import Stores, migrate, open_store
 from awizo.store.content_files import ContentFiles
 from awizo.store.inbox import MOST_AT_ONCE
+from awizo.store.sqlite import SqliteDatabase
 from support.store_parts import (
     BODY,
     FORWARDED,
@@ -52,6 +53,32 @@ async def test_what_was_accepted_together_is_one_commit(stores: Stores, tmp_path
     assert in_inbox(tmp_path) == 50
     assert len(await Desk(stores.spool).ids()) == 50
     assert in_inbox(tmp_path) == 0
+
+
+async def test_the_mails_of_a_moment_are_one_statement_that_commits_by_itself(
+    stores: Stores,
+) -> None:
+    database = stores.database
+    assert isinstance(database, SqliteDatabase)
+    said: list[str] = []
+    database._connection.set_trace_callback(said.append)
+    await asyncio.gather(*(accepted(stores.spool, number) for number in range(30)))
+    database._connection.set_trace_callback(None)
+
+    statements = {
+        one for one in said if not one.startswith("--")
+    }  # it is told again by its trigger
+    assert all(one.startswith("INSERT INTO accepted ") for one in statements)
+    assert len(statements) == database.commits < 10
+
+
+async def test_a_mail_that_is_there_takes_no_other_of_its_moment_with_it(stores: Stores) -> None:
+    await accepted(stores.spool, 1)
+    await Desk(stores.spool).ids()  # the first stands in its tables now
+    await accepted(stores.spool, 2)
+    await asyncio.gather(*(accepted(stores.spool, number) for number in range(6)))
+
+    assert len(await Desk(stores.spool).ids()) == 6
 
 
 async def test_one_mail_that_cannot_be_kept_takes_no_other_with_it(stores: Stores) -> None:
