@@ -102,7 +102,7 @@ class SmtpSession(Conversation):
 
     def idle_timeout_s(self) -> float:
         patience_s = self._intake.idle_timeout_s
-        stressed = self._around.connections.stressed and self.is_stranger
+        stressed = self.is_stranger and self._around.connections.stressed
         return min(patience_s, STRESS_IDLE_S) if stressed else patience_s
 
     def forget_mail(self) -> None:
