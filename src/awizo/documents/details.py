@@ -19,6 +19,9 @@ from awizo.triage.invoice_numbers import (
     FoundNumber,
     Numbers,
     bare_numbers,
+    normalised_number,
+    number_in_name,
+    numbers_behind_bare_word,
     numbers_in,
     same_number,
 )
@@ -27,6 +30,8 @@ from awizo.triage.tax_ids import is_adoszam, is_ico, is_nip
 from awizo.triage.words import plain
 
 HEAD_CHARS = 6000  # the number stands on the first page
+TOP_CHARS = 500  # a bare "Nr:" further down numbers something else
+LONGEST_HEAD = len("Sorszáma: ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +47,10 @@ class Details:
     order_numbers: tuple[str, ...] = ()
 
 
-def details_in(text: str, kind: DocumentKind) -> Details:
-    """Read the fields; *text* is clean (``awizo.triage.words.clean``)."""
+def details_in(text: str, kind: DocumentKind, name: str = "") -> Details:
+    """Read the fields; *text* is clean (``awizo.triage.words.clean``), *name* the file's."""
     folded = plain(text)
-    number, refers_to = document_number(text, kind)
+    number, refers_to = document_number(text, kind, name)
     seller, buyer = tax_ids(folded)
     total, currency = total_of(folded)
     ids = tuple(
@@ -68,7 +73,9 @@ def details_in(text: str, kind: DocumentKind) -> Details:
 
 # --- numbers --------------------------------------------------------------------------------
 
-KSEF_NUMBER = re.compile(r"\d{10}-20\d{6}-[0-9A-F]{6}-?[0-9A-F]{6}-[0-9A-F]{2}")
+KSEF_NUMBER = re.compile(
+    r"\d{10}-\s?20\d{6}-\s?[0-9A-F]{6}-?\s?[0-9A-F]{6}-\s?[0-9A-F]{2}(?![0-9A-F])"
+)
 VARIABLE_SYMBOL = re.compile(
     r"(?:variabiln[iy] symbol|var\. ?symbol|\bvs)[ :.]{1,3}(\d{4,10})\b", re.IGNORECASE
 )
@@ -78,19 +85,22 @@ _OWN = {
     DocumentKind.CORRECTION: (Numbers.CORRECTION, Numbers.DOCUMENT),
     DocumentKind.PROFORMA: (Numbers.PROFORMA, Numbers.DOCUMENT),
     DocumentKind.RECEIPT: (Numbers.RECEIPT, Numbers.DOCUMENT),
-    DocumentKind.INVOICE: (Numbers.DOCUMENT, Numbers.RECEIPT),
+    DocumentKind.INVOICE: (Numbers.DOCUMENT, Numbers.CORRECTION, Numbers.RECEIPT),
 }
 
 
-def document_number(text: str, kind: DocumentKind) -> tuple[str | None, str | None]:
-    """Its own number, and the number of the document that it corrects."""
+def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str | None, str | None]:
+    """Its own number, and the number of the document that it corrects.
+
+    Of several numbers that are called a document's the one that the file is named after is its own.
+    """
     if kind not in _OWN:
         return None, None
     head = KSEF_NUMBER.sub(" ", text[:HEAD_CHARS])
     found = numbers_in(head)
     refers: str | None = None
     if kind is DocumentKind.CORRECTION:
-        found = _own_of_correction(found)
+        found = _own_of_correction(found, number_in_name(name))
         refers = _first(found, (Numbers.REFERRED,))
     for of in _OWN[kind]:
         for labelled in (True, False):
@@ -106,22 +116,38 @@ def document_number(text: str, kind: DocumentKind) -> tuple[str | None, str | No
                         (Numbers.DOCUMENT,),
                     )
                 return own[0], refers
-    for one in bare_numbers(head):
-        if not same_number(one.number, refers):
-            return one.number, refers
+    return _without_noun(head, kind, found), refers
+
+
+def _without_noun(head: str, kind: DocumentKind, found: Sequence[FoundNumber]) -> str | None:
+    """A number by its symbol, by a bare "Nr:" near the top, else by what it is to be paid with."""
+    others = {normalised_number(one.number) for one in found}
+    headed = [
+        one
+        for one in numbers_behind_bare_word(head[:TOP_CHARS])
+        if len(head[: one.start].rpartition("\n")[2]) <= LONGEST_HEAD  # no house number
+    ]
+    for one in (*bare_numbers(head), *headed):
+        if normalised_number(one.number) not in others:
+            return one.number
     symbol = VARIABLE_SYMBOL.search(plain(head))
-    return (symbol[1] if symbol and kind is DocumentKind.INVOICE else None), refers
+    return symbol[1] if symbol and kind is DocumentKind.INVOICE else None
 
 
-def _own_of_correction(found: Sequence[FoundNumber]) -> list[FoundNumber]:
-    """ "Korekta faktury nr FK 3/2026" may name either: where another number is referred to, and
-    none is called the correction's own, the first one is."""
-    named = [one for one in found if one.of in (Numbers.CORRECTION, Numbers.DOCUMENT)]
-    referred = list(dict.fromkeys(one.number for one in found if one.of is Numbers.REFERRED))
-    if named or len(referred) < 2:
-        return list(found)
+def _own_of_correction(found: Sequence[FoundNumber], named: str | None) -> list[FoundNumber]:
+    """ "Korekta faktury nr FK 3/2026" may name either: it is its own where the file is called so,
+    or where another number is referred to and none is called the correction's own."""
+    own = next((one.number for one in found if same_number(one.number, named)), None)
+    if own is None:
+        if any(one.of in (Numbers.CORRECTION, Numbers.DOCUMENT) for one in found):
+            return list(found)
+        referred = list(dict.fromkeys(one.number for one in found if one.of is Numbers.REFERRED))
+        if len(referred) < 2:
+            return list(found)
+        own = referred[0]
     return [
-        replace(one, of=Numbers.CORRECTION) if one.number == referred[0] else one for one in found
+        replace(one, of=Numbers.CORRECTION) if same_number(one.number, own) else one
+        for one in found
     ]
 
 

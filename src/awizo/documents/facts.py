@@ -185,7 +185,7 @@ def judge_text(
     _score_name(name, scores, has_text=has_text)
     _score_mail(mail_hint, scores, has_text=has_text)
     kind, confidence = _decide(scores, has_text=has_text)
-    details = details_in(text, kind) if has_text else None
+    details = details_in(text, kind, name) if has_text else None
     number = details.number if details else None
     if number is None and kind in SALES_DOCUMENTS:
         number = number_in_name(name)
@@ -242,7 +242,7 @@ def _score_titles(lines: list[str], scores: _Scores) -> Titled | None:
 AFTER_TITLE = re.compile(
     r"[ :\-–|(]{0,3}(?:nr\.?|numer|no\.?|number|num\.|č\.?|c\.|číslo|cislo|sorszám\w*|sz\.|№|#|:|"
     r"номер|"
-    r"nummer|z dnia|do zamówienia)?[ :]{0,2}[#№]?[\w/\-]{0,12}\d",
+    r"nummer|z dnia|do zamówienia)?[ :]{0,2}[#№]?(?-i:[A-ZА-ЯІЇЄ]{1,5} )?[\w/\-]{0,12}\d",
     re.IGNORECASE,
 )
 
@@ -271,7 +271,7 @@ def _title_weight(index: int, line: str, title: Title) -> float:
 # Words that may follow a title's number: a date, an order.
 DATED = frozenset(
     {"z", "ze", "zo", "vom", "of", "from", "dne", "dnia", "dna", "do", "za", "k", "ke", "kelt"}
-    | {"від"}
+    | {"to", "zu", "zur", "zum", "for", "від", "до"}
 )
 
 

@@ -14,8 +14,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-import re2
-
+from awizo.triage.invoice_words import (
+    EITHER_WORD,
+    FOREIGN_SYMBOL,
+    LABEL,
+    NUMBER_WORD,
+    REFERRED_ONLY,
+    TITLE_WORD,
+)
 from awizo.triage.words import clean, plain
 
 
@@ -48,78 +54,19 @@ NUMBER = re.compile(
     r"#?(?=[^\s]{0,40}\d)"
     r"(?P<core>[^\W_]{1,24}(?:(?:[/\\_\-.–]| / (?=\d))[^\W_]{1,20}){0,7})"
 )
+_DAY, _MONTH = r"(?:0?[1-9]|[12]\d|3[01])", r"(?:0?[1-9]|1[0-2])"
 DATE = re.compile(
-    r"(?:\d{1,2}[.\-]\d{1,2}[.\-](?:\d{4}|\d{2})|(?:19|20)\d\d[.\-/](?:0?[1-9]|"
-    r"1[0-2])[.\-/]\d{1,2})$"
+    rf"(?:{_DAY}[.\-]{_MONTH}[.\-](?:(?:19|20)\d\d|\d\d)|(?:19|20)\d\d[.\-/]{_MONTH}[.\-/]{_DAY}|"
+    rf"{_DAY}/{_MONTH}/(?:19|20)\d\d \d\d?)$"
 )
+KSEF = re.compile(r"\d{10}-20\d{6}(?:-|$)")  # the number that the tax office gave
 MONEY = re.compile(r"\d{1,7}\.\d{2}$")
 YEAR = re.compile(r"(?:19|20)\d\d$")
+MONEY_AFTER = re.compile(
+    r"(?:,\d{1,2}(?![\d/])|,-)|(?:[ \u00a0]\d{3})?(?:,\d\d)?[ \u00a0]?"
+    r"(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|%)(?![a-zа-я])"
+)
 
-_NR = (
-    r"(?:nr\.?|numery?|numerze|numeru|num\.|no\.?|number|c\.|cislo|cislem|cisla|nummer|sz\.|szama?|"
-    r"sorszama?|sorszam|id|№|номер|номером|ref\.?|#)"
-)
-_JOIN = r"(?:[ :;,(\"'„»«*|\-]|o|pod|s|se|mit|der|with|the|of|za|за|під)"
-_SORT = (
-    r"(?:vat|koncow[a-z]+|zaliczkow[a-z]+|marza|vat[ -]marza|uproszczon[a-z]+|elektroniczn[a-z]+|"
-    r"sprzedazy|imienn[a-z]+|zbiorcz[a-z]+|e-?faktur[a-z]+|pdf|danov[a-z]+ doklad[a-z]*|"
-    r"fiskaln[a-z]+|elektronick[a-z]+|ostatn[a-z]+|konecn[a-z]+|oryginal|kopia|duplikat)"
-)
-_CORRECTION = (
-    r"(?:faktur[a-z]{0,4}[ -]{1,3}(?:vat[ -]{1,3})?(?:koryguj[a-z]{2,6}|korekt[a-z]{0,4})|"
-    r"korekt[a-z]{0,4}|opravn[a-z]{1,4} (?:danov[a-z]{1,4} )?"
-    r"(?:doklad[a-z]{0,3}|faktur[a-z]{0,3})|dobropis[a-z]{0,3}|tarchopis[a-z]{0,3}|"
-    r"(?:sztorno|storno|helyesbito|modosito|ervenytelenito|jovairo)[ -]?szaml[a-z]{0,4}|"
-    r"gutschrift[a-z]{0,3}|rechnungskorrektur|korrekturrechnung|stornorechnung|"
-    r"rechnungsberichtigung|credit[ -](?:note|memo)|correct(?:ion|ive|ing|ed) invoice|"
-    r"invoice correction|коригу[а-яіїєґ]{2,9}(?: рахун[а-яіїєґ-]{1,14})?|"
-    r"кредит[а-яіїєґ-]{0,6} ?нот[а-яі]{1,3})"
-)
-_PROFORMA = (
-    r"(?:(?:faktur[a-z]{0,4}|invoice|szamla|rechnung)?[ -]{0,3}pro[ -]?form[a-z]{1,3}"
-    r"(?:[ -]?(?:rechnung|invoice|faktur[a-z]{0,3}|szaml[a-z]{0,4}))?|"
-    r"(?:zalohov|preddavkov)[a-z]{1,3} (?:faktur[a-z]{0,3}|list)|predfaktur[a-z]{1,3}|"
-    r"dijbeker[a-z]{0,6}|elolegbeker[a-z]{0,6}|проформ[а-я]{0,2}|рахун[а-яі]{2,4} на оплату)"
-)
-_RECEIPT = (
-    r"(?:e-?)?(?:paragon[a-z]{0,3}|uctenk[a-z]{0,3}|nyugt[a-z]{0,6}|kassenbon[a-z]?|kassenbeleg|"
-    r"receipt|quittung|чек[а-яі]{0,2})"
-)
-_DOCUMENT = (
-    r"(?:e-?)?faktur[a-z]{0,4}|tax document|(?:danov[a-z]{1,4} )?doklad[a-z]{0,3}|"
-    r"dokument[a-z]{0,3}(?: sprzedazy)?|rachunek|rachunk[a-z]{1,3}|invoices?|"
-    r"rechnung(?:en|s(?:nummer|-?nr\.?)(?: lautet| ist)?)?|beleg(?:nummer|nr\.?)?|"
-    r"(?:e-?|vegs?|eloleg)?szaml(?:a|at|aja|ajat|ak|akat|ank|ankat|ahoz|arol|anak|ara|aval|aink)|"
-    r"рахун[а-яі]{2,4}[ -]{0,3}фактур[а-яі]{1,3}|фактур[а-яі]{1,3}|рахун[а-яі]{2,4}|"
-    r"інвойс[а-яі]{0,3}|"
-    r"видатков[а-яії]{1,3} накладн[а-яії]{1,3}|"
-    r"номер фактури"
-)
-_REFERS = (
-    r"(?:do|ke?|dotyczy|dotyczac[a-z]{1,3}|koryguj[a-z]{1,4}|korekt[a-z]{1,3}|"
-    r"korygowan[a-z]{1,4}|opravovan[a-z]{1,4}|"
-    r"zur?|zum|to|for|against|original|oryginaln[a-z]{1,4}|puvodn[a-z]{1,4}|povodn[a-z]{1,4}|"
-    r"eredeti|hivatkozas[a-z]{0,2}|bezug|betrifft|reference|vztahuje se k|tyka sa|"
-    r"ursprunglich[a-z]{0,2}|до|на основании|оригінальн[а-яіїє]{1,4})[ :]{1,3}(?:the |der |"
-    r"original )?"
-)
-_EARLIER = (
-    r"faktur[a-z]{1,3} (?:vat )?(?:korygowan[a-z]{1,3}|pierwotn[a-z]{1,3}|zrodlow[a-z]{1,3})|"
-    r"(?:opravovan|puvodn|povodn)[a-z]{1,3} (?:faktur[a-z]|(?:danov[a-z]{1,3} )?doklad[a-z]{0,2})|"
-    r"(?:eredeti|helyesbitett|modositott|stornozott) szaml[a-z]{1,5}|ursprungsrechnung|"
-    r"(?:korrigierte|stornierte|ursprungliche|urspruengliche) rechnung|"
-    r"(?:original|corrected|credited) invoice|(?:оригінальн|початков)[а-яіїє]{1,4} (?:рахун|фактур)"
-    r"[а-яіїє-]{1,14}"
-)
-# The numbered thing is named first; its parts are told apart by which group matched.
-LABEL = re2.compile(
-    rf"(?:^|[^a-zа-яіїєґ0-9])(?P<refers>{_REFERS})?"
-    rf"(?:(?P<account>szamlaszama?)|(?P<earlier>{_EARLIER})|(?P<correction>{_CORRECTION})|"
-    rf"(?P<proforma>{_PROFORMA})|(?P<receipt>{_RECEIPT})"
-    rf"|(?P<document>{_DOCUMENT}))"
-    rf"(?:[ -]{{1,3}}{_SORT}){{0,3}}(?: \([a-z -]{{3,24}}\))?"
-    rf"(?P<nr>(?:{_JOIN}){{1,4}}{_NR})?[ :;,(\"'„»«*|]{{0,4}}[#№]?$"
-)
 IN_GROUPS = re.compile(r"\+?\d{2,3}(?:[ \u00a0-]\d{2,3}){2,3}(?![\w/-])")  # as phones are
 LABEL_SPAN = 110  # characters of a label that are looked at, before the number
 # A Hungarian number stands before its noun: "az E-2026-12 sorszámú számla".
@@ -127,12 +74,13 @@ AFTER = re.compile(r"[ ,]{1,2}(?:(?:sor)?szamu |sz\. |szamon )?(?:e-)?(?:vegszam
 
 # Prefixes that ledgers print on sales documents, believed without a word next to them.
 BARE = re.compile(
-    r"(?<![\w/\-])(?P<number>(?:FVS|FVAT|FVK|FVZ|FVM|FV|FZAL|FS|FAK|FAV|FA|KFS|KFV|KFA|KOR|INV|RINV|ACC-SINV|"
-    r"RE|RG)"
+    r"(?<![\w/\-])(?P<number>(?:FVS|FVAT|FVK|FVZ|FVM|FV|FZAL|FSL|FS|FAK|FAV|FA|KFS|KFV|KFA|KFZ|KOR|INV|RINV|"
+    r"ACC-SINV|RE|RG)"
     r"(?:[ /\-_]{0,2}[A-Z]{1,4}(?=[/\-_ ]))?[ /\-_#]{0,2}\d{1,10}"
     r"(?:[/\-_][A-Z0-9]{1,8}){0,5})(?![\w])"
 )
-BARE_CORRECTION = re.compile(r"(?:KFS|KFV|KFA|KOR|RINV|FVK)")
+# FVK numbers invoices in some ledgers: there the words say that it is a correction.
+BARE_CORRECTION = re.compile(r"(?:Z?KFS|KFV|KFA|KFZ|KOR|FKOR|FSK|KF|FK|RINV|FVK|RK)(?![A-Z])")
 
 
 def normalised_number(number: str) -> str:
@@ -170,56 +118,94 @@ def _starts(match: re.Match[str], text: str) -> tuple[int, ...]:
     """Where the number may begin: with its prefix word when that is upper case, or after it."""
     core = match.start("core")
     core -= core > 0 and text[core - 1] == "#"
-    if match["prefix"] and match["prefix"].isupper() and not _is_label_word(match["prefix"]):
+    prefix = match["prefix"]
+    if prefix and prefix.isupper() and not _is_label_word(prefix, match["core"]):
         return (match.start(), core)
     return (core,)
 
 
-def _is_label_word(prefix: str) -> bool:
-    """``NR``, ``VAT``, ``DO`` in capitals are words of the label, not of the number."""
-    return plain(prefix) in LABEL_WORDS
-
-
-LABEL_WORDS = frozenset(
-    {
-        "nr", "vat", "do", "numer", "no", "c", "cislo", "nummer", "z", "ze", "dnia", "faktura",
-        "faktury", "invoice", "szamla", "pdf", "num", "of", "the", "na", "k", "ke", "sz", "szam",
-        "№", "номер", "від", "za", "dne", "den", "dna", "date", "data", "nip", "dic", "ico",
-    }
-)  # fmt: skip
+def _is_label_word(prefix: str, core: str) -> bool:
+    """``NR``, ``VAT``, ``MARŻA``, ``KOPIA`` in capitals are words of the title."""
+    word = plain(prefix)
+    if word in EITHER_WORD:
+        return core[0].isalpha()
+    return TITLE_WORD.fullmatch(word) is not None
 
 
 def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | None:
     number = trimmed(text[start:end])
-    if not number:
+    if not number or FOREIGN_SYMBOL.match(number) or _is_money(folded, start + len(number)):
         return None
-    before = folded[max(0, start - LABEL_SPAN) : start]
-    line = before.rsplit("\n", 2)
-    # The label may be the line above (a table), never further away.
-    before = before if len(line) < 3 else "\n".join(line[-2:])
-    label = LABEL.search(before.replace("\n", " "))
+    before = _words_before(folded, start)
+    label = LABEL.search(before)
     if label is None:
-        if AFTER.match(folded, start + len(number)) and looks_numbered(number):
-            return FoundNumber(number, Numbers.DOCUMENT, start, labelled=False)
+        return _away_from_noun(text, folded, start, number, before)
+    if label["no_sale"] is not None or (label["short"] is not None and label["nr"] is None):
         return None
-    labelled = label["nr"] is not None or before.rstrip(" ").endswith((":", "#", "№"))
+    labelled = label["nr"] is not None or before.rstrip(" ").endswith(
+        (":", "#", "№", "nr", "nr.", "nummer")
+    )
     if label["nr"] is None and IN_GROUPS.match(text, start):
         return None  # "Questions about the invoice: 123 456 789"
-    if not (plausible(number) if labelled else looks_numbered(number)):
+    if not (plausible(number) or (labelled and _no_date(number, folded, start))):
+        return None
+    if not (labelled or looks_numbered(number)):
         return None
     if label["account"] and not re.search(r"[^\W\d]|/", number):
         return None  # the same word is a bank account's
     if label["proforma"]:
         of = Numbers.PROFORMA
-    elif label["refers"] or label["earlier"]:
+    elif label["earlier"] or (label["refers"] and not _own_after_all(label["refers"], number)):
         of = Numbers.REFERRED
-    elif label["correction"]:
+    elif label["correction"] or (label["refers"] and BARE_CORRECTION.match(number)):
         of = Numbers.CORRECTION
     elif label["receipt"]:
         of = Numbers.RECEIPT
     else:
         of = Numbers.DOCUMENT
     return FoundNumber(number, of, start, labelled)
+
+
+def _words_before(folded: str, start: int) -> str:
+    """What stands before a number: its line and the one above (a table), never further away.
+
+    A line that holds nothing but "nr" does not count.
+    """
+    lines = folded[max(0, start - LABEL_SPAN) : start].split("\n")
+    lines = [*(line for line in lines[:-1] if line.strip()), lines[-1]]
+    kept = 3 if len(lines) > 2 and NUMBER_WORD.fullmatch(lines[-2]) else 2
+    return " ".join(lines[-kept:]).replace("\t", " | ")
+
+
+def _away_from_noun(
+    text: str, folded: str, start: int, number: str, before: str
+) -> FoundNumber | None:
+    """A number whose noun stands behind it, or that is only referred to."""
+    if AFTER.match(folded, start + len(number)) and looks_numbered(number):
+        return FoundNumber(number, Numbers.DOCUMENT, start, labelled=False)
+    if BARE.match(text, start) and REFERRED_ONLY.search(before):
+        return FoundNumber(number, Numbers.REFERRED, start, labelled=False)
+    return None
+
+
+def _own_after_all(refers: str, number: str) -> bool:
+    """ "Korekta faktury KFS 41/2026": the word that would refer is the title, since the number's
+    symbol is a correction's."""
+    return refers.startswith(("korekt", "oprav")) and BARE_CORRECTION.match(number) is not None
+
+
+def _is_money(folded: str, end: int) -> bool:
+    return MONEY_AFTER.match(folded, end) is not None
+
+
+def _no_date(number: str, folded: str, start: int) -> bool:
+    """ "Faktura nr 12-11-2026": nobody calls a date a number, where both stand on one line."""
+    return (
+        "-" in number
+        and DATE.match(number) is not None
+        and re.search(r"(?:nr|numer|c|no|nummer|sz)[.: ]{1,2}$", folded[max(0, start - 9) : start])
+        is not None
+    )
 
 
 def trimmed(number: str) -> str:
@@ -239,6 +225,7 @@ def plausible(number: str) -> bool:
         and not DATE.match(bare)
         and not MONEY.match(bare)
         and not YEAR.match(bare)
+        and not KSEF.match(bare)
         and not bare[0].islower()
     )
 
@@ -291,7 +278,7 @@ def numbers_away_from_word(text: str) -> list[FoundNumber]:
     """
     text = clean(text)
     folded = plain(text)
-    return _in_brackets(text, folded) or _behind_bare_word(text, folded)
+    return _in_brackets(text, folded) or numbers_behind_bare_word(text)
 
 
 def _in_brackets(text: str, folded: str) -> list[FoundNumber]:
@@ -302,7 +289,9 @@ def _in_brackets(text: str, folded: str) -> list[FoundNumber]:
     ]
 
 
-def _behind_bare_word(text: str, folded: str) -> list[FoundNumber]:
+def numbers_behind_bare_word(text: str) -> list[FoundNumber]:
+    """Numbers behind a bare "number" that nothing else is the number of."""
+    folded = plain(text)
     return [
         FoundNumber(number, Numbers.DOCUMENT, match.start("number"), labelled=True)
         for match in BARE_WORD.finditer(folded)

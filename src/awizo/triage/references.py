@@ -202,14 +202,18 @@ def _written(
     about_correction = bool(CORRECTION_WORD.search(folded)) or any(
         fact.kind is DocumentKind.CORRECTION for fact in sales
     )
-    named = [one for one in named if one.of is not Numbers.RECEIPT]
-    own = [one for one in named if one.of not in (Numbers.PROFORMA, Numbers.REFERRED)]
+    own = [one for one in named if one.of in (Numbers.DOCUMENT, Numbers.CORRECTION)]
     if not own and not about_correction:
         own = [one for one in named if one.of is Numbers.REFERRED]  # "link do faktury FV 12/2026"
+    if not own:
+        others = {normalised_number(one.number) for one in named}
+        own = [
+            one
+            for one in bare_numbers(text) or numbers_away_from_word(text)
+            if normalised_number(one.number) not in others
+        ]
     if about_correction and any(one.of is Numbers.CORRECTION for one in own):
         own = [one for one in own if one.of is Numbers.CORRECTION]
-    if not named:
-        own = bare_numbers(text) or numbers_away_from_word(text)
     return [one.number for one in own if normalised_number(one.number) not in refers]
 
 
