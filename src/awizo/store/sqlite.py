@@ -205,8 +205,11 @@ class SqliteDatabase:
     def _commit_together(self, batch: list[Waiting]) -> bool:
         steps = steps_of(batch)
         if len(steps) > 1:  # nearly always none fails: then no savepoint is needed
-            with contextlib.suppress(BaseException):
+            try:
                 return self._commit_whole(steps)
+            except BaseException as error:
+                if isinstance(error, sqlite3.Error) and is_busy(error):
+                    raise  # it was waited for
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
         return self._commit_each(batch, steps)
