@@ -31,6 +31,7 @@ from awizo.triage.structure import (
     count_told,
     names_amount,
     names_key,
+    sentences_of_labels,
     shape_of,
     units_of,
 )
@@ -40,6 +41,7 @@ from awizo.triage.usual import USUAL, is_unusual
 from awizo.triage.verdict import verdict_of
 from awizo.triage.vocabulary import Told, Vocabulary
 
+LICENCE_KEY = 3.0  # a code in hand: whatever the frame, this mail delivers it
 KNOWN_FROM = 2.0  # strength from which a rule knows what a sentence says
 
 
@@ -80,7 +82,11 @@ def classify(
         tally.flags.add("amount_named")
     if (key := names_key(message.new_text[:MAX_CHARS])) is not None:
         tally.flags.add("secret_code")
-        tally.fix(Evidence("structure.licence-key", "body", key, 0.0))
+        tally.fix(
+            Evidence(
+                "structure.licence-key", "body", key, LICENCE_KEY, Kind.FULFILMENT_CORRESPONDENCE
+            )
+        )
     sums = sums_of(tally, facts, references)
     weigh_free_text(tally, sums, message, references, shape)
     _mark_unusual(tally, units, languages)
@@ -111,6 +117,7 @@ def _ask_rules(
         for kind, weight in sender.kinds:
             tally.fix(Evidence(f"sender.{sender.name}", "sender", sender.name, weight, kind))
     decided: tuple[str, Kind] | None = None
+    sentence = sentences_of_labels(units)
     hits = rules.holding(
         [unit.folded for unit in units], [unit.place for unit in units], frozenset(languages)
     )
@@ -123,7 +130,7 @@ def _ask_rules(
         words = unit.words(start, end)
         for kind, weight in rule.kinds:
             effective = weight if weight <= 0 else weight * _share_of(unit, kind)
-            tally.say(kind, hit.unit, effective)
+            tally.say(kind, sentence.get(hit.unit, hit.unit), effective)
             if effective > 0:
                 tally.heard[rule.group] = tally.heard.get(rule.group, 0.0) + effective
             tally.evidence.append(Evidence(rule.id, unit.place, words, round(effective, 2), kind))

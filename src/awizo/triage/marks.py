@@ -351,6 +351,13 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^(?:prihlaste|prihlas) (?:se|sa|si) (?:k|na)? ?(?:odber|newsletter)",
         r"^(?:zakaznicka (?:linka|podpora)|infolinka|zakaznicky servis)\b",
         r"\b(?:30|60|90|100) (?:dnu|dni) na (?:vraceni|vratenie)",
+        r"\bposkozen\w+ (?:obal|zasilk|balik|krabic|karton)\w*.{0,12}"
+        r"\b(?:prosim|prosime|nechte|nahlaste)\b.{0,40}(?:protokol|zapsat|sepsat|kuryr|ridic)",
+        r"\bposkoden\w+ (?:obal|zasielk|balik|krabic|karton)\w*.{0,12}"
+        r"\b(?:prosim|prosime|dajte|nahlaste)\b.{0,40}(?:protokol|zapisat|spisat|kurier|vodic)",
+        r"^(?:pri|v pripade) posko(?:ze|de)n\w+.{0,40}protokol",
+        r"^(?:cislo )?uctu? (?:pro|na) (?:pripadn\w+ )?(?:vratky|vraceni|vratenie)",
+        r"^(?:stav|stav objednavky) si (?:muzete|mozete) (?:overit|zkontrolovat|skontrolovat)\b",
         r"^(?:odebirejte|odoberajte|sledujte|nezmeskejte|nezmeskajte) (?:\w+ )?"
         r"(?:novinky|newsletter|akc)",
         r"^(?:tento tyden|tento tyzden|tipy na|mohlo by se|mohlo by sa)\b",
@@ -361,6 +368,8 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^(?:a )?rendelese? allapotat .{0,30}(?:ellenor|kovet|megtekint)",
         r"^(?:ugyfelszolgalat|iratkozzon fel|iratkozz fel)\b",
         r"^a szamla(?:t)? (?:a csomagban|a fiokjaban)",
+        r"\bserult (?:csomagolas|doboz|csomag)\w* eseten\b.{0,60}(?:jegyzokonyv|futar|atvetel)",
+        r"\ballapot\w*\b.{0,40}\b(?:bejelentkez|belep)\w*.{0,20}(?:ellenor|megtekint|kovet)",
         r"^(?:ne maradjon le|ajanlatunk|eheti ajanlat|hirlevel)",
     ),
     "en": (
@@ -372,6 +381,8 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"(?:order history|in the (?:parcel|box)|your account)",
         r"^you (?:can|will) find (?:the|your) (?:invoice|receipt) in\b",
         r"check the (?:parcel|package|contents) .{0,30}(?:presence|front) of the courier",
+        r"^(?:please )?(?:have|report|note) (?:any )?damaged (?:packaging|parcels?|box(?:es)?)\b",
+        r"^you can (?:check|see|follow) (?:the|its|your) (?:order )?status\b.{0,30}log(?:ging)? in",
         r"^(?:sign up|subscribe|join) (?:for |to )?(?:our )?(?:newsletter|mailing list)",
         r"^(?:don't miss|this week we recommend|you may also like|follow our)\b",
         r"^(?:want to|where to) (?:track|follow) (?:your|the) (?:parcel|package)",
@@ -383,6 +394,9 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^den status (?:ihrer|deiner) bestellung .{0,40}(?:konto|einsehen|prufen)",
         r"^(?:die|ihre) rechnung finden sie (?:in|im)\b",
         r"^(?:unser )?kundenservice (?:ist|erreich)",
+        r"\bbeschadigt\w* (?:verpackung|paket|karton)\w*.{0,12}"
+        r"\bbitte\b.{0,40}(?:protokoll|fahrer|zusteller|vermerk)",
+        r"^den status (?:ihrer bestellung )?konnen sie\b.{0,50}(?:einlogg|konto|anmeld)",
         r"^(?:melden sie sich|abonnieren sie)\b.{0,30}newsletter",
         r"\b(?:30|60|90|100) tage (?:ruckgabe|widerruf)",
         r"^(?:newsletter abonnieren|verpassen sie|diese woche empfehlen|jetzt zum newsletter)\b",
@@ -393,6 +407,8 @@ SHOP_RULES: Mapping[str, tuple[str, ...]] = {
         r"^(?:підпишіться|підписуйтесь|підпишись) на (?:\w+ )?(?:розсилку|новини|знижки)",
         r"^(?:не пропустіть|цього тижня радимо)",
         r"^(?:служба підтримки|гаряча лінія)\b?",
+        r"^(?:у|в) разі пошкоджен\w+ (?:упаковк|посилк|коробк).{0,60}(?:акт|кур'єр|водій|складі)",
+        r"^статус (?:замовлення )?можна перевірити.{0,40}(?:кабінет|увійш)",
     ),
 }
 

@@ -202,6 +202,23 @@ def units_of(message: ParsedMessage) -> list[Unit]:
     return units
 
 
+def sentences_of_labels(units: Sequence[Unit]) -> dict[int, int]:
+    """By number, the sentence that a link's label stands in.
+
+    A label is part of its sentence, or a line of the text: what it says was said once.
+    """
+    told = [(number, unit.folded) for number, unit in enumerate(units) if unit.place == "body"]
+    found: dict[int, int] = {}
+    for number, unit in enumerate(units):
+        if unit.place != "label" or not unit.folded:
+            continue
+        for sentence, text in told:
+            if unit.folded in text:
+                found[number] = sentence
+                break
+    return found
+
+
 def _beginning(text: str) -> str:
     """The first lines of a mail that is boilerplate throughout."""
     lines = [line for line in text.splitlines() if line.strip()]

@@ -22,10 +22,12 @@ BAD_NEWS_FROM = 3.9  # a person's words that make the state of the order a side 
 BESIDE_BAD_NEWS = 0.65
 MUCH_ABOUT_RATING = 7.0
 BESIDE_DOCUMENT = 0.5
+BESIDE_PARCEL = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
-PARCEL_BESIDE_DOCUMENT = 2.5
+PARCEL_BESIDE_DOCUMENT = 3.5
+PARCEL_BESIDE_RETURN = 2.5  # whose parcel it is does not say itself
 
 HUMAN_FLAGS = frozenset({"human_writer", "question", "request", "only_said_here"})
 LETTER_FLAGS = HUMAN_FLAGS | {"about_order"}
@@ -44,6 +46,8 @@ def sums_of(
             words[kind] *= BESIDE_BAD_NEWS  # "It was delivered three days ago: rate it."
     if words[Kind.RATING_REQUEST] >= BAD_NEWS_FROM and tally.flags & SAID_HERE == {"question"}:
         words[Kind.FULFILMENT_CORRESPONDENCE] *= BESIDE_BAD_NEWS  # "Does it fit? Then rate us."
+    if references.waybills and max(words[kind] for kind in STATES) >= BAD_NEWS_FROM:
+        words[Kind.OTHER] *= BESIDE_PARCEL  # "Log in to follow it", a voucher for the next time
     about_document = max(words[kind] for kind in DOCUMENT_KINDS)
     sales = [f for f in facts if f.is_sales_document and f.confidence >= DOCUMENT_SURE_AT]
     unread = [f for f in facts if f.kind is DocumentKind.UNKNOWN and _may_be_document(f)]
@@ -79,12 +83,13 @@ def sums_of(
         tally.flags.add("document_missing")
     if references.waybills and (sales or links):  # documents travel with the dispatch
         number = references.waybills[0].number
+        comes_back = "return_or_refund" in tally.flags or any(
+            f.kind is DocumentKind.CORRECTION for f in sales
+        )
+        weight = PARCEL_BESIDE_RETURN if comes_back else PARCEL_BESIDE_DOCUMENT
         tally.fix(
-            Evidence(
-                "structure.parcel-beside-document", "body", number,
-                PARCEL_BESIDE_DOCUMENT, Kind.ORDER_SENT,
-            )
-        )  # fmt: skip
+            Evidence("structure.parcel-beside-document", "body", number, weight, Kind.ORDER_SENT)
+        )
     return {
         kind: PRIORS.get(kind, 0.0)
         + words[kind]

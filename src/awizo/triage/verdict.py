@@ -68,7 +68,7 @@ def verdict_of(
     main = ranked[0]
     _show_words(tally, words, ranked)
     own = {kind: tally.words_for(kind) + tally.fixed.get(kind, 0.0) for kind in Kind}
-    secondary = _secondary(main, ranked, own, scores, tally.flags)
+    secondary = _secondary(main, ranked, own, scores, by_rules, tally)
     agreeing = secondary if main not in NEVER_STOPPED else ()
     confidence = calibrated(chances[main] + sum(chances[kind] for kind in agreeing))
     rest = [kind for kind in ranked if kind is not main and kind not in agreeing]
@@ -167,9 +167,11 @@ def _secondary(
     ranked: Sequence[Kind],
     own: Mapping[Kind, float],
     scores: Mapping[Kind, float],
-    flags: set[str],
+    by_rules: Mapping[Kind, float],
+    tally: Tally,
 ) -> tuple[Kind, ...]:
     """What else is true of the mail, likeliest first."""
+    flags = tally.flags
     out: list[Kind] = []
     for kind in ranked:
         if kind is main or kind in NEVER_STOPPED:
@@ -179,9 +181,19 @@ def _secondary(
                 out.append(kind)
         elif main in NEVER_STOPPED:
             continue
-        elif own[kind] >= SECONDARY_FROM and scores[kind] >= SECONDARY_FROM:
+        elif (
+            own[kind] >= SECONDARY_FROM
+            and max(
+                # What structure shows is not talked away by the words of the mail's main matter.
+                scores[kind],
+                by_rules[kind] if tally.fixed.get(kind, 0.0) >= SECONDARY_FROM else 0.0,
+            )
+            >= SECONDARY_FROM
+        ):
             if kind in ONE_OF and ONE_OF & {main, *out}:
                 continue
+            if main in DOCUMENT_KINDS and kind in STATES and _only_headed(tally, kind):
+                continue  # "Order completed: your documents", and the text is about these alone
             if main is Kind.RATING_REQUEST and kind in STATES:
                 continue  # "it was delivered three days ago: how do you like it?"
             if kind is Kind.ORDER_PROCESSING and (
@@ -190,6 +202,11 @@ def _secondary(
                 continue  # what comes next, or a thank-you, beside something else
             out.append(kind)
     return tuple(out)
+
+
+def _only_headed(tally: Tally, kind: Kind) -> bool:
+    """Whether nothing but the subject says *kind*."""
+    return not tally.fixed.get(kind) and set(tally.said.get(kind, ())) == {SUBJECT}
 
 
 def _capped(
