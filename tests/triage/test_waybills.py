@@ -201,7 +201,7 @@ CASES = [
     ),
     waybills_of(
         "DPD: 16380138361880 – csomagját feladtuk a DPD futárszolgálattal.",
-        [("DPD", "16380138361880")],
+        [("DPD_HU", "16380138361880")],
     ),
     waybills_of(
         "Dostawa: ORLEN Paczka\nPaczka 1009399328729 jest w drodze", [("ORLEN", "1009399328729")]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,8 +62,20 @@ class Mention:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """A carrier's own id in one country, and what tells that country in a mail."""
+
+    carrier: Carrier
+    of: Carrier  # the same name without a country
+    numbers: Any  # those of that country's depots
+    words: Any  # that only its language has
+    domain: str  # ".cz"
+
+
+@dataclass(frozen=True, slots=True)
 class Carriers:
     all: tuple[Carrier, ...]
+    homes: tuple[Home, ...]
     _words: Any
     _hosts: Mapping[str, Carrier | None]  # host, perhaps with a path; None: a collector
     _any_shape: Any
@@ -71,10 +83,11 @@ class Carriers:
     def mentions(self, folded: str) -> list[Mention]:
         """Carriers that a folded text names, in order."""
         found = []
-        for match in self._words.finditer(folded):
-            carrier = self.all[match.lastindex - 1]
+        match = self._words.search(folded)
+        while match is not None:
             start, end = match.span(match.lastindex)
-            found.append(Mention(carrier, start, end))
+            found.append(Mention(self.all[match.lastindex - 1], start, end))
+            match = self._words.search(folded, end)  # what ends one name may begin the next
         return found
 
     def of_host(self, host: str, path: str) -> tuple[bool, Carrier | None]:
@@ -119,9 +132,12 @@ def compile_carriers(text: str, *, name: str = "carriers.toml") -> Carriers:
     words: list[str] = []
     hosts: dict[str, Carrier | None] = {}
     shapes: list[str] = []
+    homes: list[tuple[Carrier, Mapping[str, str]]] = []
     for entry in data.get("carrier", ()):
         carrier = _carrier(entry, name)
         carriers.append(carrier)
+        if "home" in entry:
+            homes.append((carrier, entry["home"]))
         shapes.extend(str(number["pattern"]) for number in entry.get("numbers", ()))
         spoken = "|".join(entry.get("words", ())) or r"[^\s\S]"
         spoken = re.sub(r"\\w", "[a-z0-9а-яіїєґ]", spoken)
@@ -140,11 +156,23 @@ def compile_carriers(text: str, *, name: str = "carriers.toml") -> Carriers:
         any_shape = re2.compile("|".join(f"(?:{shape})" for shape in shapes))
     except re2.error as error:
         raise RuleError(f"{name}: {error}") from error
-    return Carriers(tuple(carriers), spoken_any, hosts, any_shape)
+    own = tuple(_home(carrier, entry, carriers, name) for carrier, entry in homes)
+    return Carriers(tuple(carriers), own, spoken_any, hosts, any_shape)
+
+
+def _home(
+    carrier: Carrier, entry: Mapping[str, str], carriers: Sequence[Carrier], name: str
+) -> Home:
+    try:
+        (of,) = (one for one in carriers if one.id == entry["of"])
+        numbers, words = re2.compile(entry["numbers"]), re2.compile(entry["words"])
+        return Home(carrier, of, numbers, words, entry["domain"])
+    except (KeyError, TypeError, ValueError, re2.error) as error:
+        raise RuleError(f"{name}: carrier {carrier.id}: home: {error}") from error
 
 
 def _carrier(entry: Mapping[str, Any], name: str) -> Carrier:
-    unknown = set(entry) - {"id", "name", "words", "hosts", "numbers", "cyrillic"}
+    unknown = set(entry) - {"id", "name", "words", "hosts", "numbers", "cyrillic", "home"}
     label = f"{name}: carrier {entry.get('name') or entry.get('id') or '?'}"
     if unknown:
         raise RuleError(f"{label}: unknown field {min(unknown)}")
