@@ -21,7 +21,38 @@ import re2
 
 from awizo.errors import RuleError
 from awizo.model import DocumentLink, Kind, Link
-from awizo.triage.invoice_numbers import Numbers, numbers_in
+from awizo.triage.invoice_numbers import BARE, Numbers, numbers_in
+from awizo.triage.link_words import (
+    ABOUT_INVOICES,
+    ADVANCE_INVOICE,
+    CAMPAIGN,
+    CONDITION,
+    EITHER_WORD,
+    FETCH_WORD,
+    GENERIC_WORDS,
+    HOST_EITHER,
+    HOST_INVOICE,
+    HOST_RECEIPT,
+    INVOICE_WORD,
+    LABEL_SIGNS,
+    LABEL_WORD,
+    LEAD_WORD,
+    MY_PLACE,
+    OTHER_LABEL,
+    OTHER_PAPER,
+    OTHER_PATH,
+    PATH_EITHER,
+    PATH_INVOICE,
+    PATH_RECEIPT,
+    PROFORMA,
+    QUERY_ID,
+    RECEIPT_WORD,
+    REDIRECTS,
+    SLUG,
+    SPECIFIC,
+    TOKEN,
+)
+from awizo.triage.tables import Row, numbers_of_row, rows_in
 from awizo.triage.urls import split_url
 from awizo.triage.words import clean, plain
 
@@ -29,7 +60,11 @@ KINDS: Mapping[str, Kind | None] = {
     "invoice": Kind.INVOICE_LINK,
     "receipt": Kind.RECEIPT_LINK,
     "either": None,
+    "none": None,
 }
+BEFORE_CHARS = 320
+AFTER_CHARS = 90
+SHORT_LEAD = 48  # characters of "Download the PDF here:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +72,7 @@ class HostRule:
     host: str
     path: Any  # compiled, None takes every path but the front page
     kind: Kind | None
+    never: bool = False  # shows no document, whatever is said about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +92,11 @@ class Hosts:
                 elif rule.path.search(rest):
                     return rule
         return None
+
+    def knows(self, host: str) -> bool:
+        """The host is one of an invoicing program, though the form of the address is new."""
+        labels = host.split(".")
+        return any(".".join(labels[start:]) in self.rules for start in range(len(labels) - 1))
 
 
 def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] = ()) -> Hosts:
@@ -82,7 +123,9 @@ def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] =
             path = re2.compile(entry["path"]) if entry.get("path") else None
         except re2.error as error:
             raise RuleError(f"{label}: {entry['path']}: {error}") from error
-        rules.setdefault(host, []).append(HostRule(host, path, KINDS[entry["kind"]]))
+        rules.setdefault(host, []).append(
+            HostRule(host, path, KINDS[entry["kind"]], never=entry["kind"] == "none")
+        )
     for host in extra:
         wanted = host.lower().removeprefix("*.")
         rules.setdefault(wanted, []).append(HostRule(wanted, None, None))
@@ -90,97 +133,6 @@ def compile_hosts(text: str, *, name: str = "hosts.toml", extra: Iterable[str] =
 
 
 # --- words ------------------------------------------------------------------------------------
-
-INVOICE_WORD = re2.compile(
-    r"faktur|invoice|tax document|rechnung|szaml(?:a|at|aja|ajat|ajanak)(?:[^a-z]|$)|e-?szamla|"
-    r"danov[a-z]{1,3} doklad|видатков[а-яії]{1,3} накладн|"
-    r"rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
-    r"dobropis|credit note|"
-    r"gutschrift|dokument[a-z]{0,2} sprzedazy|dowod[a-z]{0,2} (?:zakupu|sprzedazy)|фактур|рахун|"
-    r"інвойс|ksef"
-)
-RECEIPT_WORD = re2.compile(
-    r"paragon|receipt|uctenk|nyugta|nyugtat|nyugtaja|kassenbon|kassenbeleg|kassenzettel|quittung|"
-    r"(?:^|[^a-z])(?:e-?|(?:ihr|ihren|den|der|digitaler?n?) )bon(?:[^a-z]|$)|"
-    r"(?:^|[^a-z])bon (?:anzeig|anseh|offn|herunterlad|abruf|als pdf)|"
-    r"(?:^|[^a-z])blokk(?:ot|od|ja)?(?:[^a-z]|$)|"
-    r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
-    r"(?:^|[^a-z])blok (?:vam|ti|vas|si|najdete|k|z|za|posiel)|"
-    r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
-)
-PATH_INVOICE = re2.compile(
-    r"(?:^|[/_.=?&-])(?:e-?)?(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|"
-    r"szaml\w{1,3}|"
-    r"danovy-?doklad|"
-    r"rachunek|inv|fv|facture|billing-document|credit-?notes?|korekta|dobropis)(?:[/_.=?&-]|$|\d)"
-)
-PATH_RECEIPT = re2.compile(
-    r"(?:^|[/_.=?&-])(?:e-?)?(?:paragon\w{0,2}|receipts?|uctenk\w|nyugta\w?|kassenbon|bon|blok|quittung|"
-    r"fiscal-?check|cheque?|check)(?:[/_.=?&-]|$|\d)"
-)
-HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
-HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|(?:^|[.-])e?-?bon\.")
-# A document of either kind: what else is said tells which.
-EITHER_WORD = re2.compile(r"(?:^|[^a-z])(?:beleg(?:s|e|en)?|doklad(?:u|y|em|om)?)(?:[^a-z]|$)")
-PATH_EITHER = re2.compile(r"(?:^|[/_.=?&-])(?:doklad\w{0,2}|belege?)(?:[/_.=?&-]|$|\d)")
-HOST_EITHER = re2.compile(r"(?:^|[.-])(?:doklad|beleg)")
-PROFORMA = re2.compile(
-    r"pro-?\s?form|zalohov|preddavk|predfaktur|dijbeker|elolegbeker|рахунок на оплату|проформ|"
-    r"/quotes?/|angebot|oferta|ponuka|nabidk|arajanlat"
-)
-# An advance invoice is none, though its name holds the word.
-ADVANCE_INVOICE = re.compile(
-    r"(?:zalohov|preddavkov|proform|pro[- ]form|eloleg)\w*[ -]{0,2}"
-    r"(?:faktur|szaml|rechnung|invoice)\w*|(?:faktur|invoice)\w* (?:proform|pro[- ]form)\w*"
-)
-# The link leads to something else, whatever stands beside it.
-OTHER_LABEL = re2.compile(
-    r"histori|regulamin|warunk|terms|polityk|privacy|moje zakupy|moje konto|twoje konto|konto "
-    r"klienta|"
-    r"zaloguj|logow|log ?in|sign in|prihlas|bejelentkez|anmeld|увійти|account|ucet(?:[^a-z]|$)|"
-    r"mein konto|"
-    r"wypis|unsubscri|odhlas|leirat|abmeld|відпис|sledz|sledov|track|nyomkov|sendung|verfolg|"
-    r"відстеж|"
-    r"opini|ocen|hodnot|ertekel|bewert|review|rat(?:e|ing)|відгук|zwrot|return|vratit|visszakuld|"
-    r"rucksend|"
-    r"pomoc|help|faq|kontakt|contact|jak (?:otrzymac|pobrac|uzyskac|dostac)|how to|jak ziskat|"
-    r"zaplac|"
-    r"oplac|pay (?:now|invoice|online)|zaplat|uhradit|fizet(?:es|ek|d)|bezahlen|оплатити|"
-    r"sklep(?:u)?$|shop$|"
-    r"zmien dane|edytuj|dane do faktury|ustawieni|settings|zobacz zamowienie|szczegoly zamowienia|"
-    r"view order|order details|facebook|instagram|youtube|newsletter"
-)
-OTHER_PATH = re2.compile(
-    r"histor|regulamin|terms|polityk|privacy|login|logowan|signin|konto(?:/|$)|account(?:/|$)|"
-    r"unsub|wypis|odhlas|"
-    r"leirat|abmeld|preferenc|track|sledz|sledov|opini|review|rating|hodnoc|ertekel|bewert|"
-    r"ankiet|survey|"
-    r"retour|visszakuld|vrac|vratk|reklam|podmink|podmien|feltetel|aszf|(?:^|/)agb|widerruf|odst(?:o)?up|"
-    r"datenschutz|impressum|navod|manual|katalog|cenik|"
-    r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
-    r"facebook|instagram|youtube|(?:^|/)cert(?:ificates?)?/|\.(?:png|jpe?g|gif|svg|css|webp)(?:[?#]|$)|produkt|product|"
-    r"kategori|category|dane-do-faktury|payment|"
-    r"platnosc|/pay(?:/|$)"
-)
-# Of these a document may be shown too, where the address itself names one.
-MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
-SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
-QUERY_ID = re.compile(
-    r"[?&](?:\w*id|(?:\w+_)?key|token|hash|h|nr|no|order)=(?:\w*\d|\w{12})|"
-    r"/(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|szaml\w{1,3})/[\w-]*\d{3}"
-)
-SLUG = re.compile(r"(?:[a-z]{2,}-){3,}[a-z]{2,}")
-BEFORE_CHARS = 320
-SHORT_LEAD = 48  # characters of "Download the PDF here:"
-LEAD_WORD = re2.compile(
-    r"pobierz|pobrac|podglad|otworz|zobacz|link|adres|stron|stahn|zobraz|otevr|otvor|odkaz|stiahn|"
-    r"letolt|megnyit|megtekint|itt\b|download|view|open|preview|here|herunterlad|ansehen|anzeig|"
-    r"offnen|abruf|hier|завантаж|перегля|відкри|посилан|pdf|"
-    r"wydruk|zapisa|vytisk|uloz|vytlac|nyomtat|elment|ausdruck|speicher|print|save|роздрук|зберег"
-)
-REDIRECTS = re.compile(
-    r"click|redirect|link|track|/c/|/ls/|/wf/|/r/|/l/|/e/|mailing|sendgrid|mandrill"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +149,34 @@ class _Words:
 
 
 def _words(folded: str) -> _Words:
+    folded = ABOUT_INVOICES.sub(" ", folded)
     without = ADVANCE_INVOICE.sub(" ", folded)
     invoice = INVOICE_WORD.search(without) is not None
     receipt = RECEIPT_WORD.search(folded) is not None
     if not (invoice or receipt) and EITHER_WORD.search(folded):
         invoice = receipt = True
     return _Words(invoice, receipt, proforma=PROFORMA.search(folded) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mail:
+    """The text that links stand in, read once for all of them."""
+
+    text: str
+    folded: str
+    subject: _Words
+    rows: Sequence[Row]
+    hosts: Hosts
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A link, its plain label, and where it stands in the text (-1: nowhere)."""
+
+    link: Link
+    label: str
+    place: int
+    row: Row | None
 
 
 def find_document_links(
@@ -214,93 +188,113 @@ def find_document_links(
         text: Subject (its first line) and new text, clean; *folded* its plain form.
     """
     found: dict[str, DocumentLink] = {}
-    subject = _words(folded.partition("\n")[0])
+    mail = _Mail(text, folded, _words(folded.partition("\n")[0]), rows_in(text), hosts)
+    cursor = text.find("\n") + 1
     for link in links:
+        place = _place(link, text, cursor)
+        cursor = max(cursor, place + 1)
         if link.url in found or not link.url.lower().startswith(("http://", "https://")):
             continue
-        kind = _kind_of(link, text, folded, subject, hosts)
+        placed = _Placed(link, _label(link), place, _row_at(place, mail.rows))
+        kind = _kind_of(placed, mail)
         if kind is not None:
-            number = _number_of(link, text, folded)
-            found[link.url] = DocumentLink(url=link.url, kind=kind, number=number)
+            found[link.url] = DocumentLink(url=link.url, kind=kind, number=_number_of(placed, mail))
     return tuple(found.values())
 
 
-def _kind_of(link: Link, text: str, folded: str, subject: _Words, hosts: Hosts) -> Kind | None:
+def _label(link: Link) -> str:
+    label = plain(clean(link.label))
+    # Of a bare address the words are those of the path.
+    return "" if label.startswith(("http://", "https://", "www.")) else label
+
+
+def _row_at(place: int, rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if row.start <= place <= row.end), None)
+
+
+def _kind_of(placed: _Placed, mail: _Mail) -> Kind | None:
+    link, label = placed.link, placed.label
     parts = split_url(link.url)
     if parts is None:
         return None
     host = (parts.hostname or "").lower()
     rest = parts.path + ("?" + parts.query if parts.query else "")
     rest += "#" + parts.fragment if parts.fragment else ""
-    label = plain(clean(link.label))
-    if label.startswith(("http://", "https://", "www.")):
-        label = ""  # a bare address: its words are those of the path
+    rest = CAMPAIGN.sub("", rest)
     address = plain(unquote(rest))
-    rule = hosts.rule_for(host, rest)
+    rule = mail.hosts.rule_for(host, rest)
     said = _words(label)
-    if said.proforma or PROFORMA.search(address):
+    if said.proforma or PROFORMA.search(address) or (rule is not None and rule.never):
         return None
     if rule is not None:
-        return _by_rule(rule, link, said, address, text, folded, subject)
-    if OTHER_LABEL.search(label) or not parts.path.strip("/") + parts.query + parts.fragment:
+        return _by_rule(rule, placed, said, address, mail)
+    if OTHER_LABEL.search(label) or not rest.strip("/?#"):
         return None
-    redirects = bool(REDIRECTS.search(host + address))
+    in_path = _words_of_address(host, address)
+    if _leads_elsewhere(host, address, said, in_path):
+        return None
+    if not SPECIFIC.search(unquote(rest)) or (SLUG.search(address) and not in_path.document):
+        return None
+    if said.document or in_path.document:
+        around = _around(placed, mail)
+        if around.proforma and not around.document:
+            return None
+        return _choose((said, in_path, around, mail.subject))
+    if OTHER_PAPER.search(label):
+        return None
+    at_home = mail.hosts.knows(host) and TOKEN.search(rest) is not None
+    if not (at_home or _is_generic(placed.link.label)):
+        return None
+    # "Your e-receipt is waiting at https://…": the words right before a bare address.
+    around = _around(placed, mail)
+    if around.proforma and not around.document:
+        return None
+    if not around.document and not (at_home and mail.subject.document):
+        return None
+    return _choose((around, mail.subject))
+
+
+def _words_of_address(host: str, address: str) -> _Words:
     in_path = _Words(
         invoice=(PATH_INVOICE.search(address) or HOST_INVOICE.search(host)) is not None,
         receipt=(PATH_RECEIPT.search(address) or HOST_RECEIPT.search(host)) is not None,
         proforma=False,
     )
     if not in_path.document and (PATH_EITHER.search(address) or HOST_EITHER.search(host)):
-        in_path = _Words(invoice=True, receipt=True, proforma=False)
+        return _Words(invoice=True, receipt=True, proforma=False)
+    return in_path
+
+
+def _leads_elsewhere(host: str, address: str, said: _Words, in_path: _Words) -> bool:
     elsewhere = OTHER_PATH.search(
         MY_PLACE.sub("/", address) if in_path.document and QUERY_ID.search(address) else address
     )
-    if elsewhere and not (said.document and redirects):
-        return None
-    if not SPECIFIC.search(unquote(rest)) or (SLUG.search(address) and not in_path.document):
-        return None
-    if said.document or in_path.document:
-        around = _before(link, text, folded)
-        if around.proforma and not around.document:
-            return None
-        return _choose((said, in_path, around, subject))
-    if label and not GENERIC_LABEL.search(label):
-        return None
-    # "Your e-receipt is waiting at https://…": the words right before a bare address.
-    around = _before(link, text, folded)
-    if around.proforma or not around.document:
-        return None
-    return _choose((around, subject))
+    redirects = REDIRECTS.search(host + address) is not None
+    return bool(elsewhere) and not (said.document and redirects)
 
 
-GENERIC_LABEL = re2.compile(
-    r"^(?:tutaj|tu|kliknij(?: tutaj| tu)?|pobierz(?: dokument| pdf| plik)?|otworz(?: dokument)?|"
-    r"zobacz|link|"
-    r"pokaz|wyswietl(?: dokument)?|zde|stahnout|otevrit|zobrazit|tu|tu stiahnut|stiahnut|otvorit|"
-    r"itt|ide|"
-    r"letoltes|megnyitas|megtekintes|here|click here|download(?: pdf)?|open|view|view document|"
-    r"hier|herunterladen|ansehen|anzeigen|offnen|тут|завантажити|відкрити|переглянути|за "
-    r"посиланням|pdf)"
-    r"[ .!>»:→]*$"
-)
+def _is_generic(label: str) -> bool:
+    """A label that names no thing: none, "pobierz", "zobrazit a stáhnout", a document's number."""
+    words = plain(clean(label))
+    if not words or words.startswith(("http://", "https://", "www.")):
+        return True
+    if BARE.fullmatch(clean(label).strip(" .[]()")):
+        return True
+    words = LABEL_SIGNS.sub(" ", words)
+    found = LABEL_WORD.findall(words)
+    return len(found) <= 8 and all(word in GENERIC_WORDS for word in found) and bool(found)
 
 
 def _by_rule(
-    rule: HostRule,
-    link: Link,
-    said: _Words,
-    address: str,
-    text: str,
-    folded: str,
-    subject: _Words,
+    rule: HostRule, placed: _Placed, said: _Words, address: str, mail: _Mail
 ) -> Kind | None:
     if rule.kind is not None:
         return rule.kind
-    around = _before(link, text, folded)
+    around = _around(placed, mail)
     if (around.proforma and not around.document) or OTHER_PATH.search(address):
         return None
     in_path = _Words(False, PATH_RECEIPT.search(address) is not None, False)
-    return _choose((said, in_path, around, subject))
+    return _choose((said, in_path, around, mail.subject))
 
 
 def _choose(voices: Iterable[_Words]) -> Kind:
@@ -311,25 +305,78 @@ def _choose(voices: Iterable[_Words]) -> Kind:
     return Kind.INVOICE_LINK
 
 
-def _place(link: Link, text: str) -> int:
-    """Where the link stands in the text: its address, else its label; -1 when neither does."""
+def _place(link: Link, text: str, cursor: int) -> int:
+    """Where the link stands in the text: its address, else its label; -1 when neither does.
+
+    Of several "download" the one behind the links before it.
+    """
     place = text.find(link.url)
-    if place < 0 and link.label:
-        place = text.find(clean(link.label).strip())
-    return place
+    if place >= 0 or not link.label:
+        return place
+    label = clean(link.label).strip()
+    place = text.find(label, cursor)
+    return place if place >= 0 else text.find(label)
 
 
-def _before(link: Link, text: str, folded: str) -> _Words:
+def _around(placed: _Placed, mail: _Mail) -> _Words:
+    """What is said about a link: by its row of a table, by the sentence before it or behind it."""
+    if placed.row is not None:
+        in_row = _words_of_row(placed, placed.row)
+        if in_row is not None:
+            return in_row
+    before = _before(placed, mail)
+    if before.document or before.proforma:
+        return before
+    return _behind(placed, mail)
+
+
+def _words_of_row(placed: _Placed, row: Row) -> _Words | None:
+    """What the row says, else the head of a column in which it has a number; ``None`` when it
+    is a frame for layout only."""
+    others = [cell for start, cell in row.cells if start != placed.place]
+    cells = plain(" ".join(others))
+    said = _words(cells)
+    if said.document or said.proforma:
+        return said
+    if OTHER_PAPER.search(cells):
+        return _Words(False, False, False)
+    mine = next((n for n, (start, _) in enumerate(row.cells) if start == placed.place), -1)
+    head = _words(plain(row.head_of(mine))) if mine >= 0 else _Words(False, False, False)
+    if head.document:
+        return head
+    numbered = numbers_of_row(row)
+    if numbered:
+        receipt = numbered[0].of is Numbers.RECEIPT
+        sale = numbered[0].of in (Numbers.DOCUMENT, Numbers.CORRECTION)
+        return _Words(sale, receipt, numbered[0].of is Numbers.PROFORMA)
+    return _Words(False, False, False) if row.head else None
+
+
+def _behind(placed: _Placed, mail: _Mail) -> _Words:
+    """ "[Here] you can download your invoice": the clause behind a label that begins it."""
+    nothing = _Words(False, False, False)
+    if placed.place < 0 or not placed.label:
+        return nothing
+    end = placed.place + len(clean(placed.link.label).strip())
+    clause = re.split(r"[.,;:!?\n]| (?:oraz|und|and|та) ", mail.folded[end : end + AFTER_CHARS])
+    if not LEAD_WORD.search(f"{placed.label} {clause[0]}") or OTHER_LABEL.search(clause[0]):
+        return nothing
+    return _said_of_one(clause[0])
+
+
+def _before(placed: _Placed, mail: _Mail) -> _Words:
     """Words of the sentence that leads up to the link.
 
     "Download PDF:" says nothing of its own; the sentence before it says what is downloaded, or
     the subject, which else stands for itself.
     """
-    place = _place(link, text)
+    place, folded = placed.place, mail.folded
     if place < 0:
         return _Words(False, False, False)
     subject = folded.partition("\n")[0]
     before = folded[max(len(subject) + 1, place - BEFORE_CHARS) : place].rstrip()
+    if before.endswith((".", "!", "?")) and _goes_on(placed, mail):
+        return _Words(False, False, False)  # the link begins a sentence of its own
     lead = _last_sentence(before)
     if len(lead) <= SHORT_LEAD and LEAD_WORD.search(lead) and not OTHER_LABEL.search(lead):
         earlier = before[: len(before) - len(lead)].rstrip()
@@ -343,30 +390,61 @@ def _before(link: Link, text: str, folded: str) -> _Words:
                 break
         if not earlier:
             lead = f"{subject} {lead}"
-    return _words(lead)
+    return _said_of_one(lead)
+
+
+def _said_of_one(sentence: str) -> _Words:
+    """Nothing where an invoice is only offered: "If you need an invoice, fill in the form"."""
+    if CONDITION.search(sentence) and not FETCH_WORD.search(sentence):
+        return _Words(False, False, False)
+    return _words(sentence)
+
+
+def _goes_on(placed: _Placed, mail: _Mail) -> bool:
+    """Words of the same sentence follow a link that does not itself say "download"."""
+    if not placed.label or FETCH_WORD.search(placed.label):
+        return False
+    end = placed.place + len(clean(placed.link.label).strip())
+    return re.match(r" ?[a-zа-яіїєґ]", mail.folded[end : end + 2]) is not None
+
+
+# A full stop behind these ends no sentence.
+SHORTENED = frozenset(
+    {
+        "nr", "szt", "ul", "tel", "st", "c", "sz", "ks", "db", "stk", "no", "np", "m", "in", "dr",
+        "zam", "obj", "cz", "kod", "str", "pl", "r", "vol", "art", "fak", "fv", "bzw", "ca", "inkl",
+    }
+)  # fmt: skip
+
+
+def _last_stop(before: str) -> int:
+    """The last full stop or exclamation mark that ends a sentence; -1 when there is none."""
+    stop = len(before)
+    while (stop := max(before.rfind(". ", 0, stop), before.rfind("! ", 0, stop))) > 0:
+        word = re.search(r"[^\W\d_]*$", before[max(0, stop - 6) : stop])
+        if before[stop] == "!" or word is None or word[0] not in SHORTENED:
+            break
+    return stop
 
 
 def _last_sentence(before: str) -> str:
     """What stands behind the last address, paragraph or full stop."""
     before = before.rstrip()
-    cut = max(before.rfind("\n\n"), before.rfind("http"), before.rfind(". "), before.rfind("! "))
+    cut = max(before.rfind("\n\n"), before.rfind("http"), _last_stop(before))
     if before.startswith("http", cut):
         blank = re.search(r"\s", before[cut:])
         return before[cut + blank.start() :] if blank else before[cut:]
     return before[cut + 2 :] if cut >= 0 and len(before) - cut > 4 else before
 
 
-def _number_of(link: Link, text: str, folded: str) -> str | None:
-    """The number named in the label, else in the sentence before."""
+def _number_of(placed: _Placed, mail: _Mail) -> str | None:
+    """The number named in its row, in the label, else in the sentence before."""
     wanted = (Numbers.DOCUMENT, Numbers.CORRECTION, Numbers.RECEIPT)
-    for words in (link.label, _sentence_before(link, text, folded)):
+    if placed.row is not None and (in_row := numbers_of_row(placed.row)):
+        return in_row[0].number
+    before = mail.text[max(0, placed.place - BEFORE_CHARS) : max(0, placed.place)]
+    for words in (placed.link.label, before):
         numbers = [one.number for one in numbers_in(words) if one.of in wanted] if words else []
         if numbers:
             return numbers[-1]
     return None
-
-
-def _sentence_before(link: Link, text: str, folded: str) -> str:
-    place = _place(link, text)
-    del folded
-    return text[max(0, place - BEFORE_CHARS) : place] if place > 0 else ""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from awizo.triage.invoice_words import (
     EITHER_WORD,
@@ -153,17 +154,26 @@ def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | Non
         return None
     if label["account"] and not re.search(r"[^\W\d]|/", number):
         return None  # the same word is a bank account's
+    return FoundNumber(number, _numbered(label, number), start, labelled)
+
+
+def _numbered(label: Any, number: str) -> Numbers:
+    """What a label says that *number* is the number of."""
     if label["proforma"]:
-        of = Numbers.PROFORMA
-    elif label["earlier"] or (label["refers"] and not _own_after_all(label["refers"], number)):
-        of = Numbers.REFERRED
-    elif label["correction"] or (label["refers"] and BARE_CORRECTION.match(number)):
-        of = Numbers.CORRECTION
-    elif label["receipt"]:
-        of = Numbers.RECEIPT
-    else:
-        of = Numbers.DOCUMENT
-    return FoundNumber(number, of, start, labelled)
+        return Numbers.PROFORMA
+    if label["earlier"] or (label["refers"] and not _own_after_all(label["refers"], number)):
+        return Numbers.REFERRED
+    if label["correction"] or (label["refers"] and BARE_CORRECTION.match(number)):
+        return Numbers.CORRECTION
+    return Numbers.RECEIPT if label["receipt"] else Numbers.DOCUMENT
+
+
+def kind_of_label(folded: str, number: str) -> Numbers | None:
+    """What the head of a column says that *number* in a cell below it is the number of."""
+    label = LABEL.search(folded.strip(" :.") + " ")
+    if label is None or label["no_sale"] or label["short"] or FOREIGN_SYMBOL.match(number):
+        return None
+    return _numbered(label, number)
 
 
 def _words_before(folded: str, start: int) -> str:
@@ -172,9 +182,17 @@ def _words_before(folded: str, start: int) -> str:
     A line that holds nothing but "nr" does not count.
     """
     lines = folded[max(0, start - LABEL_SPAN) : start].split("\n")
+    if len(lines) > 1 and "\t" in lines[-2] and _is_row(folded, start):
+        return lines[-1].replace("\t", " | ")  # the row above is the head of other columns
     lines = [*(line for line in lines[:-1] if line.strip()), lines[-1]]
     kept = 3 if len(lines) > 2 and NUMBER_WORD.fullmatch(lines[-2]) else 2
     return " ".join(lines[-kept:]).replace("\t", " | ")
+
+
+def _is_row(folded: str, start: int) -> bool:
+    end = folded.find("\n", start)
+    begin = folded.rfind("\n", 0, start)
+    return "\t" in folded[begin + 1 : end if end >= 0 else len(folded)]
 
 
 def _away_from_noun(

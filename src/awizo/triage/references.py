@@ -35,6 +35,7 @@ from awizo.triage.invoice_numbers import (
     numbers_in,
 )
 from awizo.triage.order_ids import ids_in_headers, ids_in_links, ids_in_text, order_numbers_in
+from awizo.triage.tables import numbers_in_tables
 from awizo.triage.urls import split_url
 from awizo.triage.waybills import find_parcels
 from awizo.triage.words import clean, plain
@@ -88,7 +89,7 @@ def find_references(
     links = _own_links(message)
     order_numbers = order_numbers_in(text)
     document_links = find_document_links(text, folded, links, hosts)
-    named = numbers_in(text)
+    named = [*numbers_in_tables(text), *numbers_in(text)]
     parcels = find_parcels(
         text,
         folded,
