@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from awizo.triage.carriers import Carriers
 
 FEWEST_DIGITS = 5
-FEWEST_IN_ALLEGROS = 2  # "ADBDF601VSG": letters more than figures
+FEWEST_IN_ALLEGROS = 3  # "ADBDF601VSG": letters more than figures; two and words are goods
 SHORTEST, LONGEST = 8, 40
 MAX_GROUP, MAX_EVEN_GROUP = 6, 8  # "638045 236705 …", "63804523 67057468 63150614"
 

@@ -81,7 +81,7 @@ RETURNED = re.compile(
     r"ruck(?:sende|sendung|gabe|versand)\w*|return (?:label|parcel|shipment|tracking|code|number|"
     r"waybill)|vratn\w{1,3}|zpetn\w{1,3}|(?:k|na|pro) vraceni|spiatocn\w{1,3}|(?:na|k) vrateni\w|"
     r"visszaru\w*|visszakuld\w*|зворотн\w{1,3}|поверненн\w)"
-    r"(?:[ ,:-]{1,3}[a-zа-яіїєґ]{1,14}\.?){0,4}[ .:;#№()\n-]{0,5}$"
+    r"(?:[ ,:(-]{1,3}[a-zа-яіїєґ]{1,14}[.)]?){0,4}[ .:;#№()\n-]{0,5}$"
 )
 
 NEAR_LABEL = 22  # the same where other words call it something else

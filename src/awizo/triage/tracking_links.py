@@ -129,8 +129,11 @@ def _rank(number: str, key: str, carriers: Carriers, owner: Carrier | None) -> i
         return suits if digits >= FEWEST_IN_ALLEGROS else None
     if digits < FEWEST_DIGITS or of_order:
         return None
+    called = key.startswith(("#", "?")) or TRACK_WORD.search(key.lower()) is not None
     if fits:
-        return FOREIGN_FORM
+        common = all(fit.weak for fit in fits)
+        said = called or (owner is None and number.isdecimal())
+        return FOREIGN_FORM if said or not common else None
     if owner is None or HASH.fullmatch(number) or digits * 2 < len(number):
         return None
-    return CALLED_SO if key.startswith(("#", "?")) or TRACK_WORD.search(key.lower()) else None
+    return CALLED_SO if called else None
