@@ -38,7 +38,8 @@ def sums_of(
 ) -> dict[Kind, float]:
     """Add words and structure; words about a document count for the form it comes in."""
     words = {kind: tally.words_for(kind) for kind in Kind}
-    if max(words[kind] for kind in PERSONAL) >= BAD_NEWS_FROM:
+    in_hand = tally.fixed.get(Kind.FULFILMENT_CORRESPONDENCE, 0.0)  # a licence key
+    if max(in_hand, *(words[kind] for kind in PERSONAL)) >= BAD_NEWS_FROM:
         for kind in STATES:
             words[kind] *= BESIDE_BAD_NEWS
     if words[Kind.RATING_REQUEST] >= MUCH_ABOUT_RATING:
