@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 import structlog
@@ -19,16 +20,9 @@ import structlog
 from awizo.documents.facts import judge_text, near_words
 from awizo.documents.other_files import judge_other
 from awizo.documents.pool import HelperDied, Pool
-from awizo.documents.titles import titles_in
-from awizo.model import (
-    SALES_DOCUMENTS,
-    Attachment,
-    DocumentFacts,
-    DocumentKind,
-    ParsedMessage,
-)
+from awizo.documents.scans import believed
+from awizo.model import Attachment, DocumentFacts, ParsedMessage
 from awizo.settings import Documents
-from awizo.triage.words import clean, plain
 
 log = structlog.get_logger()
 
@@ -36,7 +30,6 @@ PDF_MAGIC = b"%PDF-"
 MAGIC_WITHIN_BYTES = 1024  # readers accept a header within the first 1024 bytes
 ALLEGRO_MAX_BYTES = 3_000_000  # FACTS 2.5: 3 MB; taken as decimal, the smaller reading
 MAX_KILLED_PER_MESSAGE = 3
-BELIEVED = 0.65  # confidence of a lone scan that its mail calls an invoice
 
 
 class Inspector:
@@ -74,7 +67,7 @@ class Inspector:
                 found.append(facts)
             else:  # a mail full of files made to waste our time
                 found.append(_unread(attachment, message, "damaged"))
-        return tuple(_believed(message, found))
+        return believed(message, found, _unread_pdfs(message, found))
 
     async def shrink(self, pdf: bytes, max_bytes: int = ALLEGRO_MAX_BYTES) -> bytes | None:
         """The same pages in at most *max_bytes*, or ``None`` when that cannot be had."""
@@ -110,22 +103,12 @@ class Inspector:
         return facts, False
 
 
-def _believed(message: ParsedMessage, found: list[DocumentFacts]) -> list[DocumentFacts]:
-    """Take the mail's word for a scan that lies alone: "the invoice is attached" is that file.
-
-    Only where the mail speaks of no other sort of file, and the scan's name of none either.
-    """
-    files = [fact for fact in found if fact.kind is not DocumentKind.LOGO]
-    if len(files) != 1 or files[0].text_sha256 or files[0].state != "ok":
-        return found
-    (scan,) = files
-    if not scan.is_sales_document or scan.confidence >= BELIEVED:
-        return found
-    words = plain(clean(f"{near_words(message, scan.name)}\n{scan.name}"))
-    titles = [title.kind for line in words.split("\n")[:40] for title in titles_in(line[:400])]
-    if any(kind not in SALES_DOCUMENTS for kind in titles):
-        return found
-    return [replace(fact, confidence=BELIEVED) if fact is scan else fact for fact in found]
+def _unread_pdfs(message: ParsedMessage, found: Sequence[DocumentFacts]) -> list[int]:
+    return [
+        place
+        for place, (attachment, fact) in enumerate(zip(message.attachments, found, strict=True))
+        if is_pdf(attachment.content) and fact.state == "ok" and not fact.text_sha256
+    ]
 
 
 def is_pdf(content: bytes) -> bool:
