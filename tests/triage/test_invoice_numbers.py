@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from awizo.triage.invoice_numbers import Numbers, numbers_in
+from awizo.triage.invoice_numbers import Numbers, number_in_name, numbers_in
 
 OWN = (Numbers.DOCUMENT, Numbers.CORRECTION, Numbers.RECEIPT)
 
@@ -233,3 +233,36 @@ def test_a_correction_has_a_number_of_its_own(text: str, number: str) -> None:
     (found,) = numbers_in(text)
 
     assert (found.number, found.of) == (number, Numbers.CORRECTION)
+
+
+NAMES = [
+    ("invoice_11-26-3390.pdf", "11-26-3390"),
+    ("FAKTURA VAT MARŻA VM_17_2026.pdf", "VM 17/2026"),
+    ("faktura_vat_marza_12_2026.pdf", "12/2026"),
+    ("dokument_FVS0812.pdf", "FVS0812"),
+    ("Faktura_c_20260012.pdf", "20260012"),
+    ("faktura-20260012.pdf", "20260012"),
+    ("Faktúra 20260045.pdf", "20260045"),
+    ("szamla-KK-2026-12.pdf", "KK-2026-12"),
+    ("Rechnung_Nr_RE-4471.pdf", "RE-4471"),
+    ("Invoice-INV-2026-12.pdf", "INV-2026-12"),
+    ("credit-note-CN-2026-3.pdf", "CN-2026-3"),
+    ("рахунок-фактура_РФ-0012.pdf", "РФ-0012"),
+    ("FV_12_2026_kopia.pdf", "FV 12/2026"),
+    ("FV_12_2026 (1).pdf", "FV 12/2026"),
+    ("korekta_faktury_KFS_3_2026.pdf", "KFS 3/2026"),
+    ("korekta_faktury_FV_12_2026.pdf", None),
+    ("korekta_do_FV_12_2026.pdf", None),
+    ("SKLEP-LAMPY VM 17 11 2026.pdf", None),
+    ("Rechnung_Bestellung_30417.pdf", None),
+    ("faktura_do_zamowienia_12345.pdf", None),
+    ("faktura_objednavka_30417.pdf", None),
+    ("6793112850-20261120-0100A1-B2C3D4-5E.pdf", None),
+    ("faktura_2026-11-20.pdf", None),
+    ("WZ_12_2026.pdf", None),
+]
+
+
+@pytest.mark.parametrize(("name", "number"), NAMES)
+def test_a_file_s_name_gives_its_own_number_or_none(name: str, number: str | None) -> None:
+    assert number_in_name(name) == number

@@ -327,7 +327,7 @@ NAME_WORDS = re.compile(
     r"e-?faktura|korekt[a-z]{0,3}|korygujaca|doklad|danovy|dobropis|opravny|credit|note|memo|"
     r"nyugta|"
     r"receipt|paragon|uctenka|e|pdf|document|dokument|sprzedazy|gutschrift|stornorechnung|"
-    r"фактура|рахунок|інвойс|чек)$"
+    r"фактура|рахунок|рахунок-фактура|інвойс|чек)$"
 )
 HASH_NAME = re.compile(
     r"[0-9a-f]{12,}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -348,24 +348,37 @@ def number_in_name(name: str) -> str | None:
     """
     stem = clean(name).rsplit("/", 1)[-1]
     stem = re.sub(r"\.(?:pdf|p7m|xml)$", "", stem, flags=re.IGNORECASE)
-    if HASH_NAME.fullmatch(stem.lower()) or SCAN_NAME.match(stem.lower()):
+    stem = COPY_MARK.sub("", re.sub(r"[ _]?\(\d{1,2}\)$", "", stem))
+    if HASH_NAME.fullmatch(stem.lower()) or SCAN_NAME.match(stem.lower()) or KSEF.match(stem):
         return None
     words = [word for word in re.split(r"[_\s]+", stem) if word]
-    labelled = False
-    while words and NAME_WORDS.match(plain(words[0])):
-        labelled = plain(words.pop(0)) == "nr"
-    if words and "-" in words[0]:
-        first, _, rest = words[0].partition("-")
-        if NAME_WORDS.match(plain(first)):
-            words[0] = rest
+    called: list[str] = []
+    while words and _is_name_word(plain(words[0])):
+        called.append(plain(words.pop(0)))
+    while words and "-" in words[0] and _is_name_word(plain(words[0].partition("-")[0])):
+        first, _, words[0] = words[0].partition("-")
+        called.append(plain(first))
     kept = "_".join(words).strip("_-()")
-    if not any(letter.isdigit() for letter in kept):
+    if not any(letter.isdigit() for letter in kept) or FOREIGN_SYMBOL.match(kept):
         return None
-    if not labelled and not looks_numbered(kept):
+    if not (called and called[-1] in NAME_NUMBER) and not looks_numbered(kept):
         return None
-    if re.search(r"[^\W\d_]{7,}", kept):  # a word, not a prefix
+    if re.search(r"[^\W\d_]{7,}|[^\W\d_]{3,}-[^\W\d_]{3,}[_ ]", kept):  # words, not a prefix
         return None
+    if CORRECTS_NAMED.match(" ".join(called)) and not BARE_CORRECTION.match(kept):
+        return None  # "korekta_faktury_FV_12" names the invoice that it corrects
     prefix, separator, rest = kept.partition("_")
     if separator and prefix.isalpha() and prefix not in ("INV", "RINV"):
         return f"{prefix} {rest.replace('_', '/')}"
     return kept.replace("_", "/")
+
+
+NAME_NUMBER = frozenset({"nr", "c", "no", "numer", "cislo"})
+CORRECTS_NAMED = re.compile(r"korekt\w* (?:vat )?faktur|oprav\w* faktury|storno \w*rechnung")
+
+
+def _is_name_word(word: str) -> bool:
+    """A word of the title, as file names have them; a symbol of the number is none."""
+    if NAME_WORDS.match(word) or word in NAME_NUMBER:
+        return True
+    return len(word) >= 4 and word not in EITHER_WORD and TITLE_WORD.fullmatch(word) is not None
