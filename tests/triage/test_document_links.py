@@ -235,6 +235,26 @@ def test_a_document_is_found_whatever_its_button_is_called(
 
 OTHERS = [
     (
+        "Potwierdzenie zakupu\nParagon został zarejestrowany. Fakturę na żądanie: {}.",
+        "https://swiatlo-nocne.pl/faktura-na-zadanie",
+        "zasady wystawiania faktur",
+    ),
+    (
+        "Váš doklad\nFakturu k účtence vystavíme: {}",
+        "https://zverimex-tlapka.cz/faktura-k-uctence",
+        "faktura k účtence",
+    ),
+    (
+        "Korekta\nCo to jest faktura korygująca: {}",
+        "https://wiedza.przyklad.pl/-faktura-korygujaca",
+        "przeczytaj",
+    ),
+    (
+        "E-paragon\nTwój e-paragon jest w aplikacji. {}",
+        "https://paragon.online/zgody/wypisz?m=9ab",
+        "Nie chcę e-paragonów",
+    ),
+    (
         "Faktura\nDzień dobry, faktura w załączniku. {}",
         "https://www.idoklad.cz/registrace?ref=mail2026abc",
         "Vystaveno v iDokladu",

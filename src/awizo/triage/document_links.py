@@ -288,6 +288,8 @@ def _is_generic(label: str) -> bool:
 def _by_rule(
     rule: HostRule, placed: _Placed, said: _Words, address: str, mail: _Mail
 ) -> Kind | None:
+    if rule.path is None and (OTHER_PATH.search(address) or OTHER_LABEL.search(placed.label)):
+        return None
     if rule.kind is not None:
         return rule.kind
     around = _around(placed, mail)

@@ -89,7 +89,8 @@ OTHER_PATH = re2.compile(
 )
 # Of these a document may be shown too, where the address itself names one.
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
-SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z0-9_\-]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
+# What makes an address one thing's own. Words joined by dashes are a page's: "faktura-na-zadanie".
+SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z_]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 QUERY_ID = re.compile(
     r"[?&](?:\w*id|(?:\w+_)?key|token|hash|h|nr|no|order)=(?:\w*\d|\w{12})|"
     r"/(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|szaml\w{1,3})/[\w-]*\d{3}"
