@@ -21,6 +21,8 @@ from awizo.errors import RuleError
 from awizo.triage.tax_ids import gs1_check_digit
 
 NAME_MAX_CHARS = 30  # FACTS 2.9: carrierName of OTHER
+MAX_MENTIONS = 300  # of one mail; a long newsletter names a dozen
+NAME_REACH = 40  # characters that hold a name as mails write it
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +84,29 @@ class Carriers:
 
     def mentions(self, folded: str) -> list[Mention]:
         """Carriers that a folded text names, in order."""
-        found = []
-        match = self._words.search(folded)
-        while match is not None:
+        found: list[Mention] = []
+        for match in self._words.finditer(folded):
             start, end = match.span(match.lastindex)
+            if found and start < found[-1].end:
+                continue
+            if len(found) >= MAX_MENTIONS:
+                break
             found.append(Mention(self.all[match.lastindex - 1], start, end))
-            match = self._words.search(folded, end)  # what ends one name may begin the next
+            while len(found) < MAX_MENTIONS:
+                beside = self._beside(folded, end)
+                if beside is None:
+                    break
+                found.append(beside)
+                end = beside.end
         return found
+
+    def _beside(self, folded: str, end: int) -> Mention | None:
+        """The name behind one character: "GLS/DPD". What ends one name begins the next."""
+        match = self._words.match(folded[end : end + NAME_REACH])
+        if match is None or match.start(match.lastindex) != 1:
+            return None
+        start, stop = match.span(match.lastindex)
+        return Mention(self.all[match.lastindex - 1], end + start, end + stop)
 
     def of_host(self, host: str, path: str) -> tuple[bool, Carrier | None]:
         """Whether a link shows a parcel's way, and whose when the host says it."""
