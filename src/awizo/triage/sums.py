@@ -26,6 +26,7 @@ BESIDE_PARCEL = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
+PARCEL = 1.5
 PARCEL_BESIDE_DOCUMENT = 3.5
 PARCEL_BESIDE_RETURN = 2.5  # whose parcel it is does not say itself
 
@@ -91,6 +92,9 @@ def sums_of(
         tally.fix(
             Evidence("structure.parcel-beside-document", "body", number, weight, Kind.ORDER_SENT)
         )
+    elif references.waybills:
+        number = references.waybills[0].number
+        tally.fix(Evidence("structure.parcel", "body", number, PARCEL, Kind.ORDER_SENT))
     return {
         kind: PRIORS.get(kind, 0.0)
         + words[kind]
