@@ -231,7 +231,8 @@ def _kind_of(placed: _Placed, mail: _Mail) -> Kind | None:
     if OTHER_LABEL.search(label) or not rest.strip("/?#"):
         return None
     in_path = _words_of_address(host, address)
-    if _leads_elsewhere(host, address, said, in_path):
+    one = TOKEN.search(rest) is not None and FETCH_WORD.search(label) is not None
+    if _leads_elsewhere(host, address, said, in_path, opens_one=one):
         return None
     if not SPECIFIC.search(unquote(rest)) or (SLUG.search(address) and not in_path.document):
         return None
@@ -265,10 +266,12 @@ def _words_of_address(host: str, address: str) -> _Words:
     return in_path
 
 
-def _leads_elsewhere(host: str, address: str, said: _Words, in_path: _Words) -> bool:
-    elsewhere = OTHER_PATH.search(
-        MY_PLACE.sub("/", address) if in_path.document and QUERY_ID.search(address) else address
-    )
+def _leads_elsewhere(
+    host: str, address: str, said: _Words, in_path: _Words, *, opens_one: bool
+) -> bool:
+    """Args: opens_one: The label says "open", and the address has a part like no other."""
+    of_one = (in_path.document and QUERY_ID.search(address)) or (said.document and opens_one)
+    elsewhere = OTHER_PATH.search(MY_PLACE.sub("/", address) if of_one else address)
     redirects = REDIRECTS.search(host + address) is not None
     return bool(elsewhere) and not (said.document and redirects)
 

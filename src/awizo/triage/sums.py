@@ -26,6 +26,9 @@ BESIDE_PARCEL = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
+STEPS = (Kind.ORDER_SENT, Kind.PARCEL_STATUS)
+STEP_TOLD = 4.5  # strength of a sentence that tells a step of the parcel
+BESIDE_STEP = 0.5
 PARCEL = 1.5
 PARCEL_BESIDE_DOCUMENT = 3.5
 PARCEL_BESIDE_RETURN = 2.5  # whose parcel it is does not say itself
@@ -48,6 +51,11 @@ def sums_of(
             words[kind] *= BESIDE_BAD_NEWS  # "It was delivered three days ago: rate it."
     if words[Kind.RATING_REQUEST] >= BAD_NEWS_FROM and tally.flags & SAID_HERE == {"question"}:
         words[Kind.FULFILMENT_CORRESPONDENCE] *= BESIDE_BAD_NEWS  # "Does it fit? Then rate us."
+    if (
+        max(tally.loudest(kind) for kind in STEPS) >= STEP_TOLD
+        and tally.loudest(Kind.ORDER_PROCESSING) < STEP_TOLD / 2
+    ):
+        words[Kind.ORDER_PROCESSING] *= BESIDE_STEP  # "The status was changed" names no step
     if references.waybills and max(words[kind] for kind in STATES) >= BAD_NEWS_FROM:
         words[Kind.OTHER] *= BESIDE_PARCEL  # "Log in to follow it", a voucher for the next time
     about_document = max(words[kind] for kind in DOCUMENT_KINDS)

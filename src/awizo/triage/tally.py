@@ -54,6 +54,10 @@ class Tally:
             weight * share for weight, share in zip(weights, _shares(len(weights)), strict=True)
         )
 
+    def loudest(self, kind: Kind) -> float:
+        """The weight of the sentence that says *kind* most strongly."""
+        return max(self.said.get(kind, {}).values(), default=0.0)
+
     def witnesses(self, kind: Kind) -> int:
         """How many sentences and facts say independently that it is *kind*."""
         said = sum(weight >= CUE_FROM for weight in self.said.get(kind, {}).values())
