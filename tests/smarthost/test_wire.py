@@ -47,6 +47,20 @@ async def test_flushed_means_that_nothing_waits_here_any_more(tls: bool) -> None
         await until(lambda: got == len(LARGE) + 4)
 
 
+async def test_a_wait_ends_in_time_however_the_timer_and_the_clock_agree() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    wire = await connect("127.0.0.1", port, context=None, timeout_s=10)
+    async with server, asyncio.timeout(60):
+        for number in range(300):
+            with pytest.raises(Trouble, match="no answer within"):
+                await wire.reply(0.001 + number * 0.00001)
+        await wire.close()
+
+
 async def test_a_hop_that_talks_on_an_idle_connection_fills_no_memory() -> None:
     sent = 0
 

@@ -53,6 +53,7 @@ class Wire(asyncio.Protocol):
         self._reader = ReplyReader()
         self._ended: str | None = None  # why nothing more will come
         self._paused = False
+        self._late = False  # the reply that is waited for
         self._more: asyncio.Future[None] | None = None
         self._writable: asyncio.Future[None] | None = None
         self._gone: asyncio.Future[None] = self._loop.create_future()
@@ -116,18 +117,23 @@ class Wire(asyncio.Protocol):
                 ``smarthost_protocol`` for what is no reply.
         """
         # A timer of our own: asyncio.timeout costs as much as all else that a reply takes.
-        deadline = self._loop.time() + timeout_s
-        timer = self._loop.call_at(deadline, self._wake)
+        self._late = False
+        timer = self._loop.call_later(timeout_s, self._time_is_up)
         try:
             while (reply := self._next_reply()) is None:
                 if self._ended is not None:
                     raise Trouble("smarthost_unreachable", self._ended)
-                if self._loop.time() >= deadline:
+                if self._late:
                     raise Trouble("smarthost_unreachable", f"no answer within {timeout_s:g} s")
                 await self._wait_for_more()
             return reply
         finally:
             timer.cancel()
+
+    def _time_is_up(self) -> None:
+        # Not by the clock: a timer may ring a moment before its time, and rings once.
+        self._late = True
+        self._wake()
 
     async def _wait_for_more(self) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -179,9 +185,12 @@ class Wire(asyncio.Protocol):
         What waits below TLS is told to nobody by asyncio, so it is looked at again and again.
         """
         if self._transport is not None and self._transport is self._socket:
-            self._transport.set_write_buffer_limits(0)  # so that we are told when it is empty
-            await self.drain(timeout_s)
-            self._transport.set_write_buffer_limits()
+            transport = self._transport
+            transport.set_write_buffer_limits(0)  # so that we are told when it is empty
+            try:
+                await self.drain(timeout_s)
+            finally:
+                transport.set_write_buffer_limits()
         pause_s = 0.001
         try:
             async with asyncio.timeout(timeout_s):
