@@ -20,7 +20,7 @@ from awizo.store.ahead import Ahead
 from awizo.store.catching_up import catch_up
 from awizo.store.database import Database, NewRow, Row, Transaction
 
-READ_BYTES = 1_048_576  # of a file at once; each piece is a thread's turn
+READ_BYTES = messages.CHUNK_BYTES
 
 
 class Contents:
