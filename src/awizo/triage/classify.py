@@ -82,11 +82,10 @@ def classify(
         tally.flags.add("amount_named")
     if (key := names_key(message.new_text[:MAX_CHARS])) is not None:
         tally.flags.add("secret_code")
-        tally.fix(
-            Evidence(
-                "structure.licence-key", "body", key, LICENCE_KEY, Kind.FULFILMENT_CORRESPONDENCE
-            )
-        )
+        # Beside an invoice the invoice is filed, and the flag sends the mail on all the same.
+        weight = 0.0 if any(fact.is_sales_document for fact in facts) else LICENCE_KEY
+        correspondence = Kind.FULFILMENT_CORRESPONDENCE
+        tally.fix(Evidence("structure.licence-key", "body", key, weight, correspondence))
     sums = sums_of(tally, facts, references)
     weigh_free_text(tally, sums, message, references, shape)
     _mark_unusual(tally, units, languages)
