@@ -21,7 +21,7 @@ import re2
 
 from awizo.errors import RuleError
 from awizo.model import DocumentLink, Kind, Link
-from awizo.triage.invoice_numbers import BARE, Numbers, numbers_in
+from awizo.triage.invoice_numbers import BARE, Numbers, numbers_in, numbers_of_row
 from awizo.triage.link_words import (
     ABOUT_INVOICES,
     ADVANCE_INVOICE,
@@ -52,7 +52,7 @@ from awizo.triage.link_words import (
     SPECIFIC,
     TOKEN,
 )
-from awizo.triage.tables import Row, numbers_of_row, rows_in
+from awizo.triage.tables import Row, row_at, rows_in
 from awizo.triage.urls import split_url
 from awizo.triage.words import clean, plain
 
@@ -195,7 +195,7 @@ def find_document_links(
         cursor = max(cursor, place + 1)
         if link.url in found or not link.url.lower().startswith(("http://", "https://")):
             continue
-        placed = _Placed(link, _label(link), place, _row_at(place, mail.rows))
+        placed = _Placed(link, _label(link), place, row_at(place, mail.rows))
         kind = _kind_of(placed, mail)
         if kind is not None:
             found[link.url] = DocumentLink(url=link.url, kind=kind, number=_number_of(placed, mail))
@@ -206,10 +206,6 @@ def _label(link: Link) -> str:
     label = plain(clean(link.label))
     # Of a bare address the words are those of the path.
     return "" if label.startswith(("http://", "https://", "www.")) else label
-
-
-def _row_at(place: int, rows: Sequence[Row]) -> Row | None:
-    return next((row for row in rows if row.start <= place <= row.end), None)
 
 
 def _kind_of(placed: _Placed, mail: _Mail) -> Kind | None:

@@ -23,6 +23,7 @@ from awizo.triage.invoice_words import (
     REFERRED_ONLY,
     TITLE_WORD,
 )
+from awizo.triage.tables import Row, rows_in
 from awizo.triage.words import clean, plain
 
 
@@ -382,3 +383,23 @@ def _is_name_word(word: str) -> bool:
     if NAME_WORDS.match(word) or word in NAME_NUMBER:
         return True
     return len(word) >= 4 and word not in EITHER_WORD and TITLE_WORD.fullmatch(word) is not None
+
+
+# --- in tables ------------------------------------------------------------------------------------
+
+
+def numbers_of_row(row: Row) -> list[FoundNumber]:
+    """Numbers in a column whose head calls them a document's: "Faktura", "Nr dokladu"."""
+    found: list[FoundNumber] = []
+    for index, (start, cell) in enumerate(row.cells):
+        head = row.head_of(index)
+        if not head or len(cell) > 40 or NUMBER.fullmatch(cell) is None:
+            continue
+        of = kind_of_label(plain(head), cell)
+        if of is not None and looks_numbered(cell):
+            found.append(FoundNumber(cell, of, start, labelled=True))
+    return found
+
+
+def numbers_in_tables(text: str) -> list[FoundNumber]:
+    return [number for row in rows_in(text) for number in numbers_of_row(row)]

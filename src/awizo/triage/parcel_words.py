@@ -13,7 +13,6 @@ import re
 
 import re2
 
-from awizo.triage.columns import head_of
 from awizo.triage.parcel_numbers import Printed
 from awizo.triage.tax_ids import (
     gs1_check_digit,
@@ -184,8 +183,12 @@ def called_parcel(folded: str, start: int, *, reach: int = LABEL_REACH) -> bool:
     return last is not None and TO_NUMBER.match(before, last.end()) is not None
 
 
-def is_foreign(number: Printed, text: str, folded: str) -> bool:
-    """Its own words or shape say that it is no parcel's number, or not the buyer's parcel's."""
+def is_foreign(number: Printed, text: str, folded: str, headed: str) -> bool:
+    """Its own words or shape say that it is no parcel's number, or not the buyer's parcel's.
+
+    Args:
+        headed: What stands at the head of its column, folded.
+    """
     start, end = number.start, number.end
     if UNIT.match(folded, end):
         return True
@@ -202,8 +205,7 @@ def is_foreign(number: Printed, text: str, folded: str) -> bool:
     phone = PHONE_SOLID.fullmatch(number.number)
     if phone and "," in folded[max(0, start - 22) : start]:
         return True
-    head = head_of(text, start)
-    if head is not None and _heads_foreign(folded[head[0] : head[1]]):
+    if headed and _heads_foreign(headed):
         return True
     if called_parcel(folded, start, reach=NEAR_LABEL):
         return False

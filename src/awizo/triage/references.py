@@ -33,9 +33,9 @@ from awizo.triage.invoice_numbers import (
     normalised_number,
     numbers_away_from_word,
     numbers_in,
+    numbers_in_tables,
 )
 from awizo.triage.order_ids import ids_in_headers, ids_in_links, ids_in_text, order_numbers_in
-from awizo.triage.tables import numbers_in_tables
 from awizo.triage.urls import split_url
 from awizo.triage.waybills import find_parcels
 from awizo.triage.words import clean, plain

@@ -1,7 +1,7 @@
 """Read the tables of a mail: what stands in a cell is what the head of its column says.
 
 In:  clean text whose cells are parted by tabs, as ``awizo.triage.html`` writes tables.
-Out: the row that a place lies in, with its head; numbers of documents in cells of their own.
+Out: its rows, each with its head; the row that a place lies in.
 
 Pure. The first row of a table is its head when no cell of it holds a figure.
 """
@@ -9,26 +9,40 @@ Pure. The first row of a table is its head when no cell of it holds a figure.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from awizo.triage.invoice_numbers import NUMBER, FoundNumber, kind_of_label, looks_numbered
-from awizo.triage.words import plain
 
 MAX_ROWS = 200
 FIGURE = re.compile(r"\d")
 
+Cell = tuple[int, str]
+"""Where a cell starts in the text, and what is written in it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a table: its cells with where they start, and the head above it, if any."""
+    """A line of a table: its cells, and those of the head above it, if any."""
 
     start: int
     end: int
-    cells: tuple[tuple[int, str], ...]
-    head: tuple[str, ...] = ()
+    cells: tuple[Cell, ...]
+    head: tuple[Cell, ...] = ()
 
     def head_of(self, cell: int) -> str:
-        return self.head[cell] if cell < len(self.head) else ""
+        """What stands at the head of a column, by its number."""
+        return self.head[cell][1] if cell < len(self.head) else ""
+
+    def head_over(self, place: int) -> tuple[int, int] | None:
+        """Span of the head's cell above a place of this row; ``None`` without a head."""
+        column = sum(start <= place for start, _ in self.cells) - 1
+        if not 0 <= column < len(self.head):
+            return None
+        start, written = self.head[column]
+        return start, start + len(written)
+
+
+def row_at(place: int, rows: Sequence[Row]) -> Row | None:
+    return next((row for row in rows if row.start <= place <= row.end), None)
 
 
 def rows_in(text: str) -> list[Row]:
@@ -36,7 +50,7 @@ def rows_in(text: str) -> list[Row]:
     if "\t" not in text:
         return []
     rows: list[Row] = []
-    head: tuple[str, ...] = ()
+    head: tuple[Cell, ...] = ()
     begun = False
     start = 0
     for line in text.split("\n"):
@@ -44,7 +58,7 @@ def rows_in(text: str) -> list[Row]:
         if sum(bool(cell) for _, cell in cells) < 2:
             head, begun = (), False
         elif not begun and not FIGURE.search(line):
-            head, begun = tuple(cell for _, cell in cells), True
+            head, begun = cells, True
         elif len(rows) < MAX_ROWS:
             begun = True
             fits = len(head) == len(cells)
@@ -53,8 +67,8 @@ def rows_in(text: str) -> list[Row]:
     return rows
 
 
-def _cells(line: str, start: int) -> tuple[tuple[int, str], ...]:
-    cells: list[tuple[int, str]] = []
+def _cells(line: str, start: int) -> tuple[Cell, ...]:
+    cells: list[Cell] = []
     if "\t" not in line:
         return ()
     for cell in line.split("\t"):
@@ -62,20 +76,3 @@ def _cells(line: str, start: int) -> tuple[tuple[int, str], ...]:
         cells.append((start + cell.find(stripped), stripped))
         start += len(cell) + 1
     return tuple(cells)
-
-
-def numbers_of_row(row: Row) -> list[FoundNumber]:
-    """Numbers in a column whose head calls them a document's: "Faktura", "Nr dokladu"."""
-    found: list[FoundNumber] = []
-    for index, (start, cell) in enumerate(row.cells):
-        head = row.head_of(index)
-        if not head or len(cell) > 40 or NUMBER.fullmatch(cell) is None:
-            continue
-        of = kind_of_label(plain(head), cell)
-        if of is not None and looks_numbered(cell):
-            found.append(FoundNumber(cell, of, start, labelled=True))
-    return found
-
-
-def numbers_in_tables(text: str) -> list[FoundNumber]:
-    return [number for row in rows_in(text) for number in numbers_of_row(row)]

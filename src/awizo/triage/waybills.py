@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 
 from awizo.model import Link, Waybill
 from awizo.triage.carriers import Carrier, Carriers, Fit, Mention
-from awizo.triage.columns import head_of
 from awizo.triage.parcel_numbers import Printed, joined, printed_numbers
 from awizo.triage.parcel_words import (
     BOX,
@@ -30,6 +29,7 @@ from awizo.triage.parcel_words import (
     is_foreign,
     near_parcel,
 )
+from awizo.triage.tables import row_at, rows_in
 from awizo.triage.tracking_links import tracking_in
 
 MAX_WAYBILLS = 20  # one order has at most a handful of parcels
@@ -148,10 +148,14 @@ def find_parcels(
     found: dict[str, _Candidate] = {}
     linked = _from_links(links, carriers, found, names)
     previous: _Spoken | None = None
+    rows = rows_in(text)
     for printed in printed_numbers(text, carriers):
-        if printed.number in banned or is_foreign(printed, text, folded):
+        row = row_at(printed.start, rows)
+        head = row.head_over(printed.start) if row is not None else None
+        headed = folded[slice(*head)] if head is not None else ""
+        if printed.number in banned or is_foreign(printed, text, folded, headed):
             continue
-        spoken = _spoken(printed, text, folded, names)
+        spoken = _spoken(printed, folded, names, head)
         if previous is not None and _continues(previous.printed, printed, folded, names):
             spoken = spoken.together_with(previous)
         previous = spoken
@@ -232,11 +236,11 @@ def _named_near(folded: str, start: int, end: int, names: _Names) -> dict[Carrie
 # --- what is said of a number -----------------------------------------------------------------
 
 
-def _spoken(printed: Printed, text: str, folded: str, names: _Names) -> _Spoken:
+def _spoken(printed: Printed, folded: str, names: _Names, head: tuple[int, int] | None) -> _Spoken:
+    """Args: head: Where the head of its column stands, if it stands in one."""
     start, end = printed.start, printed.end
     named = _named_near(folded, start, end, names)
-    head = head_of(text, start)
-    headed = folded[head[0] : head[1]] if head is not None else ""
+    headed = folded[slice(*head)] if head is not None else ""
     in_head = [m.carrier for m in names.mentions if head and head[0] <= m.start < head[1]]
     if in_head and NAMED_NEAR not in named.values():
         named |= dict.fromkeys(in_head, NAMED_NEAR)
