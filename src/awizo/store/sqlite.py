@@ -74,7 +74,7 @@ class SqliteDatabase:
         try:
             self._connection = self._connect()
             migrate(self._connection, path)
-            self._connection.execute("PRAGMA busy_timeout = 0")  # see _patiently
+            self._connection.execute("PRAGMA busy_timeout = 0")  # see _take_turn
         except sqlite3.Error as error:
             raise as_store_error(error, str(path)) from None
         self._seen_version = self._data_version()
@@ -194,7 +194,7 @@ class SqliteDatabase:
         if len(values) > MAX_VALUES:
             return False
         try:
-            self._patiently(adding_many(*into, len(batch)), values)
+            self._take_turn(adding_many(*into, len(batch)), values)
         except sqlite3.Error as error:
             if is_busy(error):
                 raise  # it was waited for
@@ -216,7 +216,7 @@ class SqliteDatabase:
 
     def _commit_whole(self, steps: list[list[Waiting]]) -> bool:
         tx = SqliteTransaction(self._connection)
-        self._patiently("BEGIN IMMEDIATE")
+        self._take_turn("BEGIN IMMEDIATE")
         for step in steps:
             run_step(tx, step)
         self._connection.execute("COMMIT")
@@ -227,7 +227,7 @@ class SqliteDatabase:
         """Commit what succeeds of a batch; each that fails takes only its own writes with it."""
         connection = self._connection
         tx = SqliteTransaction(connection)
-        self._patiently("BEGIN IMMEDIATE")
+        self._take_turn("BEGIN IMMEDIATE")
         alone = len(steps) == 1
         succeeded = 0
         for step in steps:
@@ -262,11 +262,14 @@ class SqliteDatabase:
             connection.execute("ROLLBACK")
         return tx.has_work
 
-    def _patiently(self, statement: str, values: Sequence[Any] = ()) -> None:
-        """Begin as the one writer, waiting for another process as long as that may be.
+    def _take_turn(self, statement: str, values: Sequence[Any] = ()) -> None:
+        """Run what begins to write, waiting for another process's turn to end.
 
         SQLite's own waiting sleeps longer each time, up to 100 ms: beside a process that
         commits all day its turn would hardly ever come.
+
+        Raises:
+            sqlite3.OperationalError: Busy for longer than ``busy_timeout_s``.
         """
         give_up_at = time.monotonic() + self._busy_timeout_s
         while True:

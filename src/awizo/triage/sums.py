@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from awizo.model import DocumentFacts, DocumentKind, Evidence, Kind, ParsedMessage, References
 from awizo.triage.calibration import PRIORS
-from awizo.triage.kinds import DOCUMENT_KINDS, PERSONAL, SAID_HERE, STATES
+from awizo.triage.kinds import DOCUMENT_KINDS, PARCEL_KINDS, PERSONAL, SAID_HERE, STATES
 from awizo.triage.structure import Shape
 from awizo.triage.tally import CUE_FROM, Tally
 
@@ -26,7 +26,6 @@ BESIDE_PARCEL = 0.5
 FREE_TEXT_FROM = 5  # words; fewer are hardly a letter
 SALES_DOCUMENT = 6.0
 DOCUMENT_LINK = 6.0
-STEPS = (Kind.ORDER_SENT, Kind.PARCEL_STATUS)
 STEP_TOLD = 4.5  # strength of a sentence that tells a step of the parcel
 BESIDE_STEP = 0.5
 PARCEL = 1.5
@@ -52,7 +51,7 @@ def sums_of(
     if words[Kind.RATING_REQUEST] >= BAD_NEWS_FROM and tally.flags & SAID_HERE == {"question"}:
         words[Kind.FULFILMENT_CORRESPONDENCE] *= BESIDE_BAD_NEWS  # "Does it fit? Then rate us."
     if (
-        max(tally.loudest(kind) for kind in STEPS) >= STEP_TOLD
+        max(tally.loudest(kind) for kind in PARCEL_KINDS) >= STEP_TOLD
         and tally.loudest(Kind.ORDER_PROCESSING) < STEP_TOLD / 2
     ):
         words[Kind.ORDER_PROCESSING] *= BESIDE_STEP  # "The status was changed" names no step
@@ -91,18 +90,15 @@ def sums_of(
         for kind in DOCUMENT_KINDS:
             words[kind] *= 0.3 if proforma else 0.55
         tally.flags.add("document_missing")
-    if references.waybills and (sales or links):  # documents travel with the dispatch
-        number = references.waybills[0].number
-        comes_back = "return_or_refund" in tally.flags or any(
-            f.kind is DocumentKind.CORRECTION for f in sales
-        )
-        weight = PARCEL_BESIDE_RETURN if comes_back else PARCEL_BESIDE_DOCUMENT
-        tally.fix(
-            Evidence("structure.parcel-beside-document", "body", number, weight, Kind.ORDER_SENT)
-        )
-    elif references.waybills:
-        number = references.waybills[0].number
-        tally.fix(Evidence("structure.parcel", "body", number, PARCEL, Kind.ORDER_SENT))
+    if references.waybills:
+        rule, weight = "structure.parcel", PARCEL
+        if sales or links:  # documents travel with the dispatch
+            comes_back = "return_or_refund" in tally.flags or any(
+                f.kind is DocumentKind.CORRECTION for f in sales
+            )
+            rule = "structure.parcel-beside-document"
+            weight = PARCEL_BESIDE_RETURN if comes_back else PARCEL_BESIDE_DOCUMENT
+        tally.fix(Evidence(rule, "body", references.waybills[0].number, weight, Kind.ORDER_SENT))
     return {
         kind: PRIORS.get(kind, 0.0)
         + words[kind]

@@ -173,6 +173,12 @@ def _secondary(
     """What else is true of the mail, likeliest first."""
     flags = tally.flags
     out: list[Kind] = []
+
+    def weight_of(kind: Kind) -> float:
+        # What structure shows is not talked away by the words of the mail's main matter.
+        shown = tally.fixed.get(kind, 0.0) >= SECONDARY_FROM
+        return max(scores[kind], by_rules[kind]) if shown else scores[kind]
+
     for kind in ranked:
         if kind is main or kind in NEVER_STOPPED:
             continue
@@ -181,15 +187,7 @@ def _secondary(
                 out.append(kind)
         elif main in NEVER_STOPPED:
             continue
-        elif (
-            own[kind] >= SECONDARY_FROM
-            and max(
-                # What structure shows is not talked away by the words of the mail's main matter.
-                scores[kind],
-                by_rules[kind] if tally.fixed.get(kind, 0.0) >= SECONDARY_FROM else 0.0,
-            )
-            >= SECONDARY_FROM
-        ):
+        elif min(own[kind], weight_of(kind)) >= SECONDARY_FROM:
             if kind in ONE_OF and ONE_OF & {main, *out}:
                 continue
             if main in DOCUMENT_KINDS and kind in STATES and _only_headed(tally, kind):
