@@ -112,10 +112,25 @@ def children_of(pid: int) -> list[int]:
     ]
 
 
+def has_been_read(client: RawClient) -> bool:
+    """Whether the service has taken all that was sent: nothing waits at either end."""
+    if client.writer.transport.get_write_buffer_size():
+        return False
+    ends = {client.writer.get_extra_info(name)[1] for name in ("sockname", "peername")}
+    waiting = [
+        words[4]
+        for words in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if {int(end.rpartition(":")[2], 16) for end in words[1:3]} == ends
+    ]
+    return len(waiting) == 2 and set(waiting) == {"00000000:00000000"}
+
+
 async def hand_in(client: RawClient, content: bytes, number: int) -> None:
     await client.begin(recipient=f"klient{number}@example.com")
     await client.send(content)
-    await asyncio.sleep(0.1)  # so that the dot arrives by itself, which the trace shows then
+    async with asyncio.timeout(PATIENCE_S):  # so that the dot arrives by itself in the trace
+        while not has_been_read(client):  # noqa: ASYNC110 - the kernel announces nothing
+            await asyncio.sleep(0.05)
     await client.send(b".\r\n")
     assert (await client.reply(PATIENCE_S)).startswith("250 2.0.0")
 
