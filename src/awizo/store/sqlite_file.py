@@ -80,6 +80,7 @@ def connect(path: Path, *, busy_timeout_s: float, reader: bool = False) -> sqlit
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA cache_size = -16384")
+    connection.execute("PRAGMA temp_store = MEMORY")  # a sort of some rows is no file
     if reader:
         connection.execute("PRAGMA query_only = ON")
     else:
