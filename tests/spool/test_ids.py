@@ -5,9 +5,20 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from awizo.spool.ids import Ids, is_id, new_id, time_of
+from awizo.spool.ids import ALPHABET, Ids, new_id
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+def is_id(text: str) -> bool:
+    return len(text) == 26 and set(text) <= set(ALPHABET)
+
+
+def time_of(some_id: str) -> datetime:
+    number = 0
+    for character in some_id:
+        number = number << 5 | ALPHABET.index(character)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=number >> 80)
 
 
 def test_an_id_tells_its_time_to_the_millisecond() -> None:

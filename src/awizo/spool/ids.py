@@ -15,10 +15,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-LENGTH = 26
 RANDOM_BYTES = 10
 DRAWN_IDS = 64  # for so many ids randomness is drawn at once
 STEP_BYTES = 8  # of a step within a millisecond: the next id cannot be guessed from the last
+MILLISECOND = timedelta(milliseconds=1)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -31,8 +31,7 @@ def new_id(now: datetime, randomness: bytes) -> str:
     """
     if len(randomness) != RANDOM_BYTES:
         raise ValueError(f"{RANDOM_BYTES} random bytes are needed, not {len(randomness)}")
-    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
-    return _written(int.from_bytes(milliseconds.to_bytes(6, "big") + randomness, "big"))
+    return _written(_number(now, randomness))
 
 
 class Ids:
@@ -50,28 +49,22 @@ class Ids:
         self._random_bytes = random_bytes
         self._drawn = b""  # a draw from the system costs as much as all the rest
         self._used = 0
-        self._last = ""
+        self._last = -1
 
     def __call__(self) -> str:
         if self._used >= len(self._drawn):
             self._drawn, self._used = self._random_bytes(DRAWN_IDS * RANDOM_BYTES), 0
         start, self._used = self._used, self._used + RANDOM_BYTES
-        made = new_id(self._now(), self._drawn[start : self._used])
-        if made <= self._last:
-            step = 1 + int.from_bytes(self._random_bytes(STEP_BYTES), "big")
-            made = _written(_read(self._last) + step)
-        self._last = made
-        return made
+        randomness = self._drawn[start : self._used]
+        number = _number(self._now(), randomness)
+        if number <= self._last:
+            number = self._last + 1 + int.from_bytes(randomness[:STEP_BYTES], "big")
+        self._last = number
+        return _written(number)
 
 
-def is_id(text: str) -> bool:
-    """Whether *text* has the form of an id; says nothing about whether it exists."""
-    return len(text) == LENGTH and all(character in ALPHABET for character in text)
-
-
-def time_of(some_id: str) -> datetime:
-    """When the thing with this id came into being, to the millisecond."""
-    return _EPOCH + timedelta(milliseconds=_read(some_id) >> 80)
+def _number(now: datetime, randomness: bytes) -> int:
+    return (now - _EPOCH) // MILLISECOND << 8 * RANDOM_BYTES | int.from_bytes(randomness, "big")
 
 
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
@@ -79,10 +72,3 @@ _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
 
 def _written(number: int) -> str:
     return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
-
-
-def _read(some_id: str) -> int:
-    number = 0
-    for character in some_id:
-        number = number << 5 | ALPHABET.index(character)
-    return number
