@@ -37,7 +37,7 @@ from awizo.store.sqlite_file import as_store_error, connect, is_busy, is_sick, m
 from awizo.store.sqlite_log import LogMover
 from awizo.store.sqlite_readers import Readers
 from awizo.store.sqlite_transaction import MAX_VALUES, SqliteTransaction, adding_many
-from awizo.store.sqlite_units import Waiting, answer, run_step, steps_of, tell, until_done
+from awizo.store.sqlite_units import Waiting, answer, run_step, steps_of, tell
 from awizo.store.waking import Bell
 
 log = structlog.get_logger()
@@ -111,13 +111,7 @@ class SqliteDatabase:
         if self._closing:
             raise StoreError("the store is closed")
         self._queue.put(waiting)
-        try:
-            return await asyncio.shield(waiting.future)
-        except asyncio.CancelledError:
-            if not waiting.abandon():
-                # It runs: what it reads from (a body, say) must stay as it is until it is done.
-                await until_done(waiting.future)
-            raise
+        return await waiting.done()
 
     def _write_loop(self) -> None:
         while True:

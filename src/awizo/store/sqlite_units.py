@@ -47,6 +47,22 @@ class Waiting:
             self.abandoned = not self.started
             return self.abandoned
 
+    async def done(self) -> Any:
+        """Its result, on the loop that it belongs to; taken back when we are cancelled.
+
+        What runs already goes on reading what it was given (a body, say): it is waited for.
+        """
+        try:
+            return await self.future
+        except asyncio.CancelledError:
+            # The future went with us; its answer, if one is coming, needs another. (A shield
+            # would keep it, at the price of two more for each mail.)
+            if self.future.cancelled():
+                self.future = self.loop.create_future()
+            if not self.abandon():
+                await until_done(self.future)
+            raise
+
 
 def steps_of(batch: Sequence[Waiting]) -> list[list[Waiting]]:
     """What is run by itself, and what is run together, first."""
