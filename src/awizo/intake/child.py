@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 REPORT_S = 1.0
+WORK_TOLD_EVERY_S = 0.005  # the first at once; no more often: each wakes the other process
 LENGTH_BYTES = 8
 RELOAD, DRAIN = b"reload\n", b"drain\n"
 
@@ -75,20 +76,24 @@ class Reports:
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
-        self._work_told = False
+        self._loop = asyncio.get_running_loop()
+        self._telling_work = False
+        self._work_told_at = -WORK_TOLD_EVERY_S
 
     def say(self, **words: Any) -> None:
         if not self._writer.is_closing():
             self._writer.write(json.dumps(words).encode() + b"\n")
 
     def work(self) -> None:
-        """A mail is in the spool; all those of one commit are told at once."""
-        if not self._work_told:
-            self._work_told = True
-            asyncio.get_running_loop().call_soon(self._tell_work)
+        """A mail is in the spool; all those of a moment are told at once."""
+        if not self._telling_work:
+            self._telling_work = True
+            tell_at = self._work_told_at + WORK_TOLD_EVERY_S
+            self._loop.call_at(max(self._loop.time(), tell_at), self._tell_work)
 
     def _tell_work(self) -> None:
-        self._work_told = False
+        self._telling_work = False
+        self._work_told_at = self._loop.time()
         self.say(work=True)
 
 

@@ -253,6 +253,9 @@ class Worker:
 
     async def _sleep(self) -> None:
         """Until work is announced, one of ours ends, or something falls due."""
+        if self._nudge.is_set():  # meanwhile: no need to ask when the next is due
+            self._nudge.clear()
+            return
         now = self._now()
         kinds = self._kinds_with_hands_free()
         due = None
