@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from awizo.documents.facts import judge_text
+from awizo.model import DocumentKind
 
 PL = (
     "Sprzedawca: Firma Jan Nowak\nNIP: 6793112850\nNabywca: Anna Kowalska\n"
@@ -348,3 +349,36 @@ def test_a_house_number_in_the_head_is_no_number_of_the_document() -> None:
     facts = judge_text("Sklep, ul. Długa nr 1234/56\nFaktura\n" + PL, "x.pdf", "")
 
     assert facts.number is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ("2026-10-30 nr: PAR/5120/10/26\nPARAGON FISKALNY\n#0412 KASA 1", "PAR/5120/10/26"),
+        (
+            "nr wydr. 018834\nPARAGON FISKALNY\nSUMA PLN 79,90\nNr: PA 5518/11/2026",
+            "PA 5518/11/2026",
+        ),
+        ("PARAGON FISKALNY\nul. Rynek 10/4\nNr W/1180/26 2026-11-19", "W/1180/26"),
+    ],
+)
+def test_of_a_receipt_s_numbers_the_ledger_s_is_its_own(lines: str, number: str) -> None:
+    facts = judge_text(f"SKLEP Jan Filar\nNIP 7522159559\n{lines}\nPTU A 23% 17,95", "x.pdf", "")
+
+    assert (facts.kind, facts.number) == (DocumentKind.RECEIPT, number)
+
+
+def test_a_title_set_wide_is_read() -> None:
+    facts = judge_text(f"Sklep\nF A K T U R A V A T\nNumer: FS-3309/26/LOZ\n{PL}", "3f9ac2.bin", "")
+
+    assert (facts.kind, facts.number) == (DocumentKind.INVOICE, "FS-3309/26/LOZ")
+
+
+def test_a_date_above_the_number_that_the_file_is_named_after_is_none() -> None:
+    facts = judge_text(
+        f"FAKTURA\n13/10/2026 #FA000512\nCislo faktury Datum\n#FA000512 13/10/2026\n{PL}",
+        "FA000512.pdf",
+        "",
+    )
+
+    assert facts.number == "FA000512"

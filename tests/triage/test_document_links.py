@@ -25,6 +25,18 @@ def found_in(text: str, *links: tuple[str, str]) -> References:
 # Subject and text with {} where the link stands, its address, its label, what it leads to.
 DOCUMENTS = [
     (
+        "Nowy dokument do zamówienia\nDostępny jest nowy dokument.\n\nFaktura nr LM-26-004417\n{}",
+        "https://lampy.example/account/order/document/0192f6a7c31e7d0d9d5e8a4b6c1f2e30/kJ8sV2nQx7",
+        "Pobierz dokument",
+        INVOICE,
+    ),
+    (
+        "Dowód zakupu 0041187\nDowód zarejestrowany na kasie fiskalnej online: {}",
+        "https://dowod.apteka.example/pf?kasa=EAZ2201553810&dok=0041187&h=9d2f",
+        "otwórz dokument",
+        RECEIPT,
+    ),
+    (
         "Faktura 20261302\nHezký den, doklad 20261302 je uložený online. "
         "Kliknutím na {} ho otevřete bez hesla.",
         "https://app.idoklad.cz/s/k3sFSqmoSXpEe1",
@@ -493,3 +505,20 @@ def test_an_order_s_number_in_the_row_below_the_head_is_no_invoice_s() -> None:
     found = found_in(text, ("https://sklep.example/faktura/a8f7e6d5", "Pobierz fakturę"))
 
     assert found.invoice_numbers == ("FV 12/2026",)
+
+
+def test_a_number_in_label_and_address_is_the_document_s() -> None:
+    text = "Elindult\nA számlát most sem nyomtattuk ki: PSZ-2026-1188 letöltése."
+    link = ("https://bolt.example/szamla/PSZ-2026-1188?k=a0c41f", "PSZ-2026-1188 letöltése")
+
+    assert found_in(text, link).invoice_numbers == ("PSZ-2026-1188",)
+
+
+def test_a_link_to_a_correction_has_its_number_not_that_of_what_it_corrects() -> None:
+    text = (
+        "Korekta\nPomyłka na fakturze FV/2026/11/0440. Poprawiony zapis to "
+        "faktura korygująca KOR/2026/11/0009."
+    )
+    link = ("https://kawa.example/dokumenty/kor/CbWX7XMYKzLkBbh6DnaZ7", "KOR/2026/11/0009")
+
+    assert found_in(text, link).invoice_numbers == ("KOR/2026/11/0009",)

@@ -84,6 +84,7 @@ TOLD = [
 ]
 
 NOT_TOLD = [
+    "Przesyłka # 000002211 do zamówienia # 000002874\nPotwierdzenie nadania UPS nr #000002211.",
     "Dostawa: Kurier GLS\nAdres: Długa 5, Poznań\nTel.: 601 234 567\nZamówienie: 90260112345",
     "Zamówienie 90260112345 przekazaliśmy kurierowi GLS.",
     "Objednávka 90260112345 byla předána PPL.",

@@ -313,6 +313,7 @@ def test_boilerplate_is_told_from_news(footer: str) -> None:
         "Faktura VAT FV 12/2026 jest w załączniku.",
         "Dane do faktury: Firma Sp. z o.o., 30-702 Kraków, NIP 6793112850",
         "Reklamację przyjęliśmy, odpowiemy w ciągu 14 dni.",
+        "FedEx 179944166029, 1 karton 9,6 kg: prosimy sprawdzić zawartość przy kurierze.",
     ],
 )
 def test_a_line_with_news_in_it_is_never_cut(line: str) -> None:

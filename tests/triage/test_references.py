@@ -356,7 +356,7 @@ def test_numbers_of_linked_documents_are_read_from_the_words(
             ["KOR/3/2026"],
         ),
         ("Faktura FV 1/2026 zostanie wystawiona jutro.", [], []),
-        ("Paragon", [an_invoice("W1180", kind=DocumentKind.RECEIPT)], []),
+        ("Paragon", [an_invoice("W1180", kind=DocumentKind.RECEIPT)], ["W1180"]),
     ],
 )
 def test_numbers_of_attached_documents_are_the_printed_ones(

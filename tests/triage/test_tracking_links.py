@@ -26,6 +26,7 @@ PAGES = [
     ),
     ("tracktrace.dpd.com.pl/findParcel?parcelNr={}", "DPD", "0000797406976U"),
     ("tracking.dpd.de/parcelstatus?query={}&locale=de_DE", "DPD", "01505715480503"),
+    ("tracking.dpd.de/status/cs_CZ/parcel/{}", "DPD_CZ", "13502447364520"),
     ("www.dpdgroup.com/sk/mydpd/my-parcels/incoming?parcelNumber={}", "DPD_SK", "13651296026869"),
     ("gls-group.eu/CZ/cs/sledovani-zasilek?match={}&postalCode=60200", "GLS", "90821546257"),
     ("gls-group.com/HU/hu/csomagkovetes/?match={}", "GLS", "90821546257"),

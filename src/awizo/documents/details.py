@@ -24,6 +24,7 @@ from awizo.triage.invoice_numbers import (
     numbers_behind_bare_word,
     numbers_in,
     same_number,
+    trimmed,
 )
 from awizo.triage.order_ids import ORDER_UUID, is_order_uuid, order_numbers_in
 from awizo.triage.tax_ids import is_adoszam, is_ico, is_nip
@@ -80,6 +81,15 @@ VARIABLE_SYMBOL = re.compile(
     r"(?:variabiln[iy] symbol|var\. ?symbol|\bvs)[ :.]{1,3}(\d{4,10})\b", re.IGNORECASE
 )
 
+# A ledger's number of a receipt, "PA/2207/10/2026" or behind "Nr:". The till counts its slips too
+# ("nr wydr. 018834", "W003918"), which tells nobody which of them it is.
+RECEIPT_NUMBER = re.compile(
+    r"(?<![\w/\-])(?:(?P<symbol>(?:PAR|PA|EP)[ /_\-]{1,2}(?:[A-Z]{1,4}[/_\-])?\d{1,8}"
+    r"(?:[/_\-][A-Z0-9]{1,8}){1,4})"
+    r"|(?i:nr|numer)(?: (?i:systemowy|paragonu|dokumentu))?[ .:]{1,3}"
+    r"(?P<parts>[A-Z0-9]{1,8}(?:/[A-Z0-9]{1,8}){1,4}))(?![\w/])"
+)
+NUMBER_LIKE = re.compile(r"(?<![\w/\-#])#?[A-Z0-9]+(?:[/\-_ ][A-Z0-9]+){0,5}(?![\w/\-])")
 # What a document of a kind calls its own number, best first.
 _OWN = {
     DocumentKind.CORRECTION: (Numbers.CORRECTION, Numbers.DOCUMENT),
@@ -99,9 +109,13 @@ def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str 
     head = KSEF_NUMBER.sub(" ", text[:HEAD_CHARS])
     found = numbers_in(head)
     refers: str | None = None
+    if kind is DocumentKind.RECEIPT and (printed := RECEIPT_NUMBER.search(head)) is not None:
+        return " ".join((printed["symbol"] or printed["parts"]).split()), None
     if kind is DocumentKind.CORRECTION:
         found = _own_of_correction(found, number_in_name(name))
         refers = _first(found, (Numbers.REFERRED,))
+    elif (printed := _as_file_is_named(head, number_in_name(name))) is not None:
+        return printed, None
     for of in _OWN[kind]:
         for labelled in (True, False):
             own = [
@@ -132,6 +146,16 @@ def _without_noun(head: str, kind: DocumentKind, found: Sequence[FoundNumber]) -
             return one.number
     symbol = VARIABLE_SYMBOL.search(plain(head))
     return symbol[1] if symbol and kind is DocumentKind.INVOICE else None
+
+
+def _as_file_is_named(head: str, named: str | None) -> str | None:
+    """The number that the file is named after, as the document prints it."""
+    if named is None:
+        return None
+    for word in NUMBER_LIKE.findall(head):
+        if same_number(word, named):
+            return trimmed(word)
+    return None
 
 
 def _own_of_correction(found: Sequence[FoundNumber], named: str | None) -> list[FoundNumber]:

@@ -136,6 +136,13 @@ _SYMBOLS: tuple[tuple[DocumentKind, re.Pattern[str]], ...] = (
         ),
     ),
 )
+# "F A K T U R A  V A T", as old printers set a title wide.
+SPACED_OUT = re.compile(r"(?<!\S)[^\W\d_](?: {1,3}[^\W\d_]){4,}(?!\S)")
+TWO_WORDS = re.compile(
+    r"(faktura|invoice|paragon|rachunek|dobropis)(vat|sprzedazy|korygujaca|koncowa|zaliczkowa|"
+    r"proforma|fiskalny|uproszczony)",
+    re.IGNORECASE,
+)
 HASHED = re.compile(r"[0-9a-f]{12,}|[0-9a-f -]{32,36}")
 
 
@@ -174,7 +181,7 @@ def judge_text(
         Facts whose ``confidence`` is that of ``kind``; for a file without text it rests on the
         name and the mail and stays below the ones that were read.
     """
-    text = clean(text[:MAX_JUDGED_CHARS])
+    text = SPACED_OUT.sub(_set_solid, clean(text[:MAX_JUDGED_CHARS]))
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     folded = plain("\n".join(lines))
     has_text = sum(letter.isalnum() for letter in folded[:2000]) >= LEAST_TEXT
@@ -209,6 +216,12 @@ def judge_text(
         size_bytes=size_bytes,
         confidence=round(confidence, 3),
     )
+
+
+def _set_solid(wide: re.Match[str]) -> str:
+    solid = wide[0].replace(" ", "")
+    two = TWO_WORDS.fullmatch(plain(solid))
+    return f"{solid[: two.end(1)]} {solid[two.end(1) :]}" if two else solid
 
 
 def near_words(message: ParsedMessage, name: str) -> str:

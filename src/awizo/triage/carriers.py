@@ -113,7 +113,7 @@ class Carriers:
         labels = host.split(".")
         for start in range(len(labels) - 1):
             domain = ".".join(labels[start:])
-            segments = [part for part in path.split("/") if part][:2]
+            segments = [part for part in path.lower().split("/") if part][:2]
             for depth in range(len(segments), -1, -1):
                 key = "/".join((domain, *segments[:depth]))
                 if key in self._hosts:

@@ -21,7 +21,14 @@ import re2
 
 from awizo.errors import RuleError
 from awizo.model import DocumentLink, Kind, Link
-from awizo.triage.invoice_numbers import BARE, Numbers, numbers_in, numbers_of_row
+from awizo.triage.invoice_numbers import (
+    BARE,
+    Numbers,
+    normalised_number,
+    numbers_in,
+    numbers_of_row,
+    plausible,
+)
 from awizo.triage.link_words import (
     ABOUT_INVOICES,
     ADVANCE_INVOICE,
@@ -48,6 +55,7 @@ from awizo.triage.link_words import (
     QUERY_ID,
     RECEIPT_WORD,
     REDIRECTS,
+    SHOP_ROUTE,
     SLUG,
     SPECIFIC,
     TOKEN,
@@ -266,6 +274,7 @@ def _leads_elsewhere(
     host: str, address: str, said: _Words, in_path: _Words, *, opens_one: bool
 ) -> bool:
     """Args: opens_one: The label says "open", and the address has a part like no other."""
+    address = SHOP_ROUTE.sub("/", address)
     of_one = (in_path.document and QUERY_ID.search(address)) or (said.document and opens_one)
     elsewhere = OTHER_PATH.search(MY_PLACE.sub("/", address) if of_one else address)
     redirects = REDIRECTS.search(host + address) is not None
@@ -448,4 +457,21 @@ def _number_of(placed: _Placed, mail: _Mail) -> str | None:
         numbers = [one.number for one in numbers_in(words) if one.of in wanted] if words else []
         if numbers:
             return numbers[-1]
+    return _in_label_and_address(placed.link)
+
+
+WORD_WITH_FIGURES = re.compile(
+    r"(?<![\w/-])(?=[^\s]*\d)[A-Za-z0-9]+(?:[/\-_][A-Za-z0-9]+)+(?![\w/-])"
+)
+
+
+def _in_label_and_address(link: Link) -> str | None:
+    """ "Download PSZ-2026-1188" that leads to ``/szamla/PSZ-2026-1188``."""
+    parts = split_url(link.url)
+    if parts is None:
+        return None
+    address = {normalised_number(part) for part in re.split(r"[/?&=.]", unquote(parts.path))}
+    for word in WORD_WITH_FIGURES.findall(clean(link.label)):
+        if plausible(word) and normalised_number(word) in address:
+            return str(word)
     return None

@@ -162,9 +162,11 @@ def _numbered(label: Any, number: str) -> Numbers:
     """What a label says that *number* is the number of."""
     if label["proforma"]:
         return Numbers.PROFORMA
+    if label["refers"] and not label["earlier"] and BARE_CORRECTION.match(number):
+        return Numbers.CORRECTION
     if label["earlier"] or (label["refers"] and not _own_after_all(label["refers"], number)):
         return Numbers.REFERRED
-    if label["correction"] or (label["refers"] and BARE_CORRECTION.match(number)):
+    if label["correction"]:
         return Numbers.CORRECTION
     return Numbers.RECEIPT if label["receipt"] else Numbers.DOCUMENT
 
@@ -227,11 +229,14 @@ def _no_date(number: str, folded: str, start: int) -> bool:
     )
 
 
+LONE_SIGN = re.compile(r"#[A-Z]{0,4}\d+")
+
+
 def trimmed(number: str) -> str:
     """Without the full stop of its sentence and without trailing words that hold no digit."""
     number = re.sub(r" / ", "/", number.strip()).rstrip(".-–_/\\")
     number = COPY_MARK.sub("", number)
-    if number[1:].isdecimal():  # "invoice #10234": the sign is the label's
+    if LONE_SIGN.fullmatch(number):  # "invoice #10234": the sign is the label's
         number = number.lstrip("#")
     return number if any(letter.isdigit() for letter in number) else ""
 

@@ -18,7 +18,7 @@ INVOICE_WORD = re2.compile(
     r"danov[a-z]{1,3} doklad|видатков[а-яії]{1,3} накладн|"
     r"rachun(?:ek|ku)|korekt[aeyu](?:[^a-z]|$)|"
     r"dobropis|credit note|"
-    r"gutschrift|dokument[a-z]{0,2} sprzedazy|dowod[a-z]{0,2} (?:zakupu|sprzedazy)|фактур|рахун|"
+    r"gutschrift|dokument[a-z]{0,2} sprzedazy|фактур|рахун|"
     r"інвойс|ksef"
 )
 RECEIPT_WORD = re2.compile(
@@ -28,7 +28,8 @@ RECEIPT_WORD = re2.compile(
     r"(?:^|[^a-z])blokk(?:ot|od|ja)?(?:[^a-z]|$)|"
     r"pokladnicn[a-z]{1,3} (?:doklad|blok)|pokladni doklad|registracn[a-z]{1,3} pokladni|blocek|"
     r"(?:^|[^a-z])blok (?:vam|ti|vas|si|najdete|k|z|za|posiel)|"
-    r"e-?kas[aey]|(?:^|[^а-яіїєґ])чек"
+    r"e-?kas[aey]|kas[a-z]{1,2} fiskaln|fiskaln[a-z]{1,3} (?:dowod|dokument)|"
+    r"(?:^|[^а-яіїєґ])чек"
 )
 PATH_INVOICE = re2.compile(
     r"(?:^|[/_.=?&-])(?:e-?)?(?:faktur\w{0,3}|invoices?|rechnung(?:en)?|"
@@ -44,9 +45,12 @@ PATH_RECEIPT = re2.compile(
 HOST_INVOICE = re2.compile(r"faktur|invoice|rechnung|szamla")
 HOST_RECEIPT = re2.compile(r"paragon|receipt|uctenk|nyugta|kassenbon|ekasa|(?:^|[.-])e?-?bon\.")
 # A document of either kind: what else is said tells which.
-EITHER_WORD = re2.compile(r"(?:^|[^a-z])(?:beleg(?:s|e|en)?|doklad(?:u|y|em|om)?)(?:[^a-z]|$)")
+EITHER_WORD = re2.compile(
+    r"(?:^|[^a-z])(?:beleg(?:s|e|en)?|doklad(?:u|y|em|om)?)(?:[^a-z]|$)|"
+    r"dowod[a-z]{0,2} (?:zakupu|sprzedazy)"
+)
 PATH_EITHER = re2.compile(r"(?:^|[/_.=?&-])(?:doklad\w{0,2}|belege?)(?:[/_.=?&-]|$|\d)")
-HOST_EITHER = re2.compile(r"(?:^|[.-])(?:doklad|beleg)")
+HOST_EITHER = re2.compile(r"(?:^|[.-])(?:doklad|beleg|dowod)")
 PROFORMA = re2.compile(
     r"pro-?\s?form|zalohov|preddavk|predfaktur|dijbeker|elolegbeker|рахунок на оплату|проформ|"
     r"/quotes?/|angebot|oferta|ponuka|nabidk|arajanlat"
@@ -89,6 +93,8 @@ OTHER_PATH = re2.compile(
 )
 # Of these a document may be shown too, where the address itself names one.
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
+# By these shop programs show one document: Shopware 6, with the document's id and its own key.
+SHOP_ROUTE = re2.compile(r"/account/order/document/[0-9a-f]{12,32}/\w{6,}")
 # What makes an address one thing's own. Words joined by dashes are a page's: "faktura-na-zadanie".
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z_]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 QUERY_ID = re.compile(

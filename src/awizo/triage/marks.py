@@ -426,10 +426,13 @@ LINK_BAR = r"^(?:[^|•·\d?!\n]{2,40}[|•·]){2,}[^|•·\d?!\n]{2,40}[|•·]
 
 # What keeps a line from being taken for boilerplate: a question, money, a long number, a
 # document or code in hand, a parcel on its way.
+LONG = r"\b\d{11,24}\b"  # a parcel's, most likely
 NEWS = (
+    rf"{LONG}|"
     r"\?|\b\d+[.,]\d{2} ?(?:zl|pln|eur|kc|czk|huf|ft|usd|uah|грн|€|\$)|\b\d{3,} ?(?:zl|pln|ft"
     r"|huf|kc)\b"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-|\bw zalaczeniu|\bw zalaczniku (?:przes|znajd|wysyl|faktur|dokum)"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-|\bw zalaczeniu"
+    r"|\bw zalaczniku (?:przes|znajd|wysyl|faktur|dokum)"
     r"|\bv priloze|\bmellekelten|\battached (?:is|you|please)|\bim anhang|у вкладенні"
     r"|\b(?:kod|haslo|klucz|kod\w+ aktyw\w+|code|kulcs|schlussel|passwor\w+|heslo"
     r"|licenc\w+)\b.{0,20}:"
@@ -463,6 +466,7 @@ DEVICE = compiled("|".join(DEVICES))
 SHOP_RULE = compiled(flat(SHOP_RULES))
 FOOTER = compiled(flat({**FOOTERS, **SHOP_RULES, "bars": (SOCIAL_NAMES, LINK_BAR)}))
 NEWS_OF_ITS_OWN = compiled(NEWS)
+LONG_NUMBER = compiled(LONG)
 BLOCK_FIELDS = tuple(
     compiled(pattern) for pattern in (FIELD_FROM, FIELD_DATE, FIELD_TO, FIELD_SUBJECT)
 )

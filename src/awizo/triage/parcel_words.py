@@ -238,12 +238,15 @@ def _is_account(number: str) -> bool:
 
 
 def _is_shops_own_count(number: str, folded: str, start: int, end: int) -> bool:
-    """Both ends must say so: "parcel 0000797406976U for order #12" is a carrier's."""
-    return (
-        number.isdecimal()
-        and len(number) <= COUNTED_DIGITS
-        and COUNTED_BEFORE.search(folded, max(0, start - 2), start) is not None
-        and COUNTED_AFTER.match(folded, end) is not None
+    """Both ends must say so: "parcel 0000797406976U for order #12" is a carrier's. What was
+    called so in the subject is no other thing in the text."""
+    if not (number.isdecimal() and len(number) <= COUNTED_DIGITS):
+        return False
+    if COUNTED_BEFORE.search(folded, max(0, start - 2), start) is None:
+        return False
+    return COUNTED_AFTER.match(folded, end) is not None or any(
+        COUNTED_AFTER.match(folded, place.end())
+        for place in re.finditer(rf"# ?{number}(?!\d)", folded)
     )
 
 

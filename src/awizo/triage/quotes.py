@@ -23,6 +23,7 @@ from awizo.triage.marks import (
     DIVIDER,
     FOOTER,
     GREETING_TOO,
+    LONG_NUMBER,
     NEWS_OF_ITS_OWN,
     SHOP_RULE,
     SIGN_OFF,
@@ -341,7 +342,7 @@ def _is_boilerplate(line: str) -> bool:
         return False
     known = other = 0
     for number, sentence in enumerate(_SENTENCE.split(line)):
-        if SHOP_RULE.search(sentence):
+        if SHOP_RULE.search(sentence) and not LONG_NUMBER.search(sentence):
             known += len(sentence)
         elif FOOTER.search(sentence):
             if NEWS_OF_ITS_OWN.search(_CAPITAL.sub("", sentence).replace("?", " ")):

@@ -160,11 +160,9 @@ def _invoice_numbers(
     facts: Sequence[DocumentFacts],
     links: Sequence[DocumentLink],
 ) -> tuple[str, ...]:
-    """Numbers of the invoices that the mail carries or links, the printed form of each.
-
-    The number of a till's receipt counts that till's receipts and is no invoice number.
-    """
-    sales = [f for f in facts if f.is_sales_document and f.kind is not DocumentKind.RECEIPT]
+    """Numbers of the documents that the mail carries or links, the printed form of each."""
+    sales = [fact for fact in facts if fact.is_sales_document]
+    # Behind a link to a receipt stands the count of a till, which says nothing without it.
     links = [link for link in links if link.kind is not Kind.RECEIPT_LINK]
     if not sales and not links:
         return ()
@@ -181,11 +179,11 @@ def _invoice_numbers(
             continue
         by_key[key] = number
         unsaid -= 1
-    if not unsaid:
+    if unsaid <= 0:
         return tuple(by_key.values())
-    for fact in unread:
-        if fact.number is not None:
-            by_key.setdefault(normalised_number(fact.number), fact.number)
+    for fact_or_link in (*unread, *links):
+        if fact_or_link.number is not None:
+            by_key.setdefault(normalised_number(fact_or_link.number), fact_or_link.number)
     return tuple(by_key.values())
 
 
@@ -195,7 +193,10 @@ def _is_attached(link: DocumentLink, by_key: dict[str, str]) -> bool:
 
 
 def _written(
-    text: str, folded: str, named: Sequence[FoundNumber], sales: Sequence[DocumentFacts]
+    text: str,
+    folded: str,
+    named: Sequence[FoundNumber],
+    sales: Sequence[DocumentFacts],
 ) -> list[str]:
     """Numbers that the words of the mail give to documents, less those that are only referred
     to: an earlier invoice, a proforma, the receipt an invoice was made out for."""
@@ -203,7 +204,10 @@ def _written(
     about_correction = bool(CORRECTION_WORD.search(folded)) or any(
         fact.kind is DocumentKind.CORRECTION for fact in sales
     )
-    own = [one for one in named if one.of in (Numbers.DOCUMENT, Numbers.CORRECTION)]
+    wanted = {Numbers.DOCUMENT, Numbers.CORRECTION}
+    if sales and all(fact.kind is DocumentKind.RECEIPT for fact in sales):
+        wanted.add(Numbers.RECEIPT)  # beside an invoice it is the receipt it was made out for
+    own = [one for one in named if one.of in wanted]
     if not own and not about_correction:
         own = [one for one in named if one.of is Numbers.REFERRED]  # "link do faktury FV 12/2026"
     if not own:
