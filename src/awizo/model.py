@@ -313,7 +313,8 @@ class ConversationEvidence:
 
 @dataclass(frozen=True, slots=True)
 class OrderReference:
-    """An Allegro checkout-form id found in a mail, and where: body, subject, header, link, pdf."""
+    """An Allegro checkout-form id found in a mail, and where: body, subject, header, link, pdf,
+    nested, quoted."""
 
     order_id: str
     where: str

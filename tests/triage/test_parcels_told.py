@@ -19,6 +19,10 @@ def parcels_in(text: str) -> list[tuple[str, str]]:
 
 TOLD = [
     (
+        "wysłane za pomocą GLS.\n\nPołożenie przesyłki sprawdzisz przy pomocy kodu: 37205581946.",
+        [("GLS", "37205581946")],
+    ),
+    (
         "Cześć, tak, poszło wczoraj. InPost, 638045236705746863150614. Pozdrawiam",
         [("INPOST", "638045236705746863150614")],
     ),

@@ -367,6 +367,34 @@ def test_numbers_of_attached_documents_are_the_printed_ones(
     assert list(found.invoice_numbers) == numbers
 
 
+def test_an_order_that_only_the_quoted_mail_names_is_the_one() -> None:
+    uuid, other = "b3254545-6b46-11f1-b25e-fada54d70e6f", "4785ff9c-bc15-11f1-bc45-39c9ea087fde"
+    quoted = f"> Objednávku {uuid} mi mali doručiť v piatok!"
+
+    alone = find_references(a_mail("Preverím to.", quoted=quoted), (), HOSTS, CARRIERS)
+    beside = find_references(a_mail(f"Objednávka {other}", quoted=quoted), (), HOSTS, CARRIERS)
+
+    assert [one.order_id for one in alone.order_ids] == [uuid]
+    assert [one.order_id for one in beside.order_ids] == [other]
+
+
+@pytest.mark.parametrize(
+    ("url", "label", "is_order"),
+    [
+        ("https://allegro.pl/moje/ocen?orderId={}", "Oceń zakupy", True),
+        ("https://sklep.example/zamowienie?order_token={}", "Zamówienie", False),
+        ("https://mail.example/u/{}", "Zrezygnuj z ankiet", False),
+        ("https://ankiety.example/s/{}", "Zrezygnuj z ankiet", False),
+    ],
+)
+def test_a_link_names_an_order_by_its_key(url: str, label: str, is_order: bool) -> None:
+    uuid = "10702755-4686-11f1-ac4e-e8890d0a70bd"
+
+    found = find_references(a_mail(label, links=[(url.format(uuid), label)]), (), HOSTS, CARRIERS)
+
+    assert bool(found.order_ids) is is_order
+
+
 def test_a_number_in_quoted_text_does_not_count() -> None:
     mail = a_mail(
         "Dziękuję.", quoted="> Faktura FV 12/2026", links=[("https://x.pl/faktura/1", "Faktura")]

@@ -74,7 +74,7 @@ OTHER_LABEL = re2.compile(
     r"zaplac|"
     r"oplac|pay (?:now|invoice|online)|zaplat|uhradit|fizet(?:es|ek|d)|bezahlen|оплатити|"
     r"sklep(?:u)?$|shop$|"
-    r"zmien dane|edytuj|dane do faktury|ustawieni|settings|zobacz zamowienie|szczegoly zamowienia|"
+    r"formularz|formular|urlap|\bform\b|zmien dane|edytuj|dane do faktury|ustawieni|settings|zobacz zamowienie|szczegoly zamowienia|"
     r"view order|order details|facebook|instagram|youtube|newsletter"
 )
 OTHER_PATH = re2.compile(
@@ -85,6 +85,7 @@ OTHER_PATH = re2.compile(
     r"retour|visszakuld|vrac|vratk|reklam|podmink|podmien|feltetel|aszf|(?:^|/)agb|widerruf|"
     r"odst(?:o)?up|"
     r"datenschutz|impressum|navod|manual|katalog|cenik|"
+    r"formular|urlap|/form(?:[/?.]|$)|"
     r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
     r"facebook|instagram|youtube|(?:^|/)cert(?:ificates?)?/|\.(?:png|jpe?g|gif|svg|css|"
     r"webp)(?:[?#]|$)|produkt|product|"

@@ -26,7 +26,8 @@ ORDER_UUID = re.compile(
 # Before the id, on its line: it is somebody else's.
 NOT_ORDER = re.compile(
     r"(?:token|session|sesj|message-?id|request|trace|correlation|campaign|kampan|unsubscr|wypis|"
-    r"odhlas|leirat|abmeld|відпис|id(?:entyfikator)? (?:platnosci|transakcji|payment)|payment id|"
+    r"odhlas|leirat|abmeld|відпис|payment id|"
+    r"id(?:entyfikator)? (?:platnosci|transakcji(?! allegro)|payment)|"
     r"transaction id|fizetesi azon|uuid wiadomosci|id wiadomosci|zpravy|spravy|message|"
     r"uzytkownik|user|"
     r"klienta?|customer|offer|ofert|produkt|product|przesylk|shipment|parcel|voucher|kod )"
@@ -40,7 +41,8 @@ ORDER_WORD = re.compile(
     r"purchase|nakup|vasarl|kauf|покупк|ref)[^\n]{0,40}$"
 )
 CLOSE_ORDER_WORD = re.compile(
-    r"(?:zamowien|order|objednav|rendeles|bestell|auftrag|замовлен|заказ|checkout)[^\n]{0,30}$"
+    r"(?:zamowien|order|objednav|rendeles|bestell|auftrag|замовлен|заказ|checkout|"
+    r"zakup\w{0,2} (?:na |w )?allegro)[^\n]{0,30}$"
 )
 BEFORE_CHARS = 60
 
@@ -58,8 +60,12 @@ ORDER_HEADER = re.compile(
 )
 FOREIGN_LINK = re.compile(
     r"unsub|wypis|odhlas|leirat|abmeld|preferenc|opt-?out|/(?:open|pixel|click|track|wf|ls|o|c|t|"
-    r"r)/|"
+    r"r|u)/|"
     r"payment|platnosc|/pay/|newsletter|tracking"
+)
+LEAVE_LABEL = re.compile(r"zrezygn|rezygnac|wypis|unsub|odhlas|leirat|abmeld|відпис|opt-?out")
+ORDER_KEY = re.compile(
+    r"[\w-]*(?:order|zamowieni\w|objednavk\w|checkout(?:[-_]?form)?)(?:[-_]?(?:id|uuid|nr|no|number))?"
 )
 ORDER_PATH = re.compile(r"order|zamow|objednav|rendeles|bestell|checkout|purchase|allegro|zakup")
 FOREIGN_KEY = re.compile(
@@ -100,12 +106,14 @@ def ids_in_links(links: Iterable[Link]) -> list[OrderReference]:
         parts = split_url(url)
         if parts is None or FOREIGN_LINK.search(parts.path):
             continue
+        if LEAVE_LABEL.search(plain(clean(link.label))):
+            continue
         for match in ORDER_UUID.finditer(parts.path):
             if is_order_uuid(match[0]) or ORDER_PATH.search(parts.path[: match.start()]):
                 found.append(OrderReference(match[0], "link"))
         for key, value in parse_qsl(parts.query):
             uuid = ORDER_UUID.fullmatch(value)
-            if uuid is None or FOREIGN_KEY.search(key):
+            if uuid is None or (FOREIGN_KEY.search(key) and not ORDER_KEY.fullmatch(key)):
                 continue
             if is_order_uuid(value) or ORDER_PATH.search(key):
                 found.append(OrderReference(value, "link"))

@@ -125,6 +125,10 @@ FOREIGN = re2.compile(
     r"jest))*[ .:;#№(\"'+/\-]{0,5}$"
 )
 FOREIGN_REACH = 42
+# "Where the parcel is you find with the code: …", as Sylius says it.
+ITS_CODE = re.compile(
+    r"(?:przesylk|paczk)\w (?:\w+ )?(?:przy pomocy|za pomoca|z pomoca|po) kod\w{1,2}[ :]*$"
+)
 # "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
 THEIRS = re.compile(
     r"(?<![a-zа-яіїєґ])(?:tel|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
@@ -207,7 +211,7 @@ def is_foreign(number: Printed, text: str, folded: str, headed: str) -> bool:
         return True
     if headed and _heads_foreign(headed):
         return True
-    if called_parcel(folded, start, reach=NEAR_LABEL):
+    if called_parcel(folded, start, reach=NEAR_LABEL) or ITS_CODE.search(before):
         return False
     if FOREIGN.search(before):
         return True

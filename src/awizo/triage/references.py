@@ -143,7 +143,9 @@ def _order_ids(
     for nested in message.nested[:10]:
         inner = f"{nested.subject}\n{nested.new_text or nested.text}"[:MAX_CHARS]
         found += ids_in_text(inner, "nested")
-    return _distinct(found)
+    # What the buyer had named in the mail that is answered; an older mail's counts for nothing
+    # beside what this one says.
+    return _distinct(found or ids_in_text(clean(message.quoted_text[:MAX_CHARS]), "quoted"))
 
 
 def _distinct(values: Iterable[T]) -> tuple[T, ...]:
@@ -162,8 +164,6 @@ def _invoice_numbers(
 ) -> tuple[str, ...]:
     """Numbers of the documents that the mail carries or links, the printed form of each."""
     sales = [fact for fact in facts if fact.is_sales_document]
-    # Behind a link to a receipt stands the count of a till, which says nothing without it.
-    links = [link for link in links if link.kind is not Kind.RECEIPT_LINK]
     if not sales and not links:
         return ()
     by_key: dict[str, str] = {}
@@ -171,7 +171,7 @@ def _invoice_numbers(
         if fact.number is not None and fact.text_sha256:
             by_key.setdefault(normalised_number(fact.number), fact.number)
     unread = [fact for fact in sales if not (fact.number and fact.text_sha256)]
-    written = _written(text, folded, named, sales)
+    written = _written(text, folded, named, sales, links)
     unsaid = len(unread) + len([link for link in links if not _is_attached(link, by_key)])
     for number in written:
         key = normalised_number(number)
@@ -181,9 +181,9 @@ def _invoice_numbers(
         unsaid -= 1
     if unsaid <= 0:
         return tuple(by_key.values())
-    for fact_or_link in (*unread, *links):
-        if fact_or_link.number is not None:
-            by_key.setdefault(normalised_number(fact_or_link.number), fact_or_link.number)
+    for given in (*(fact.number for fact in unread), *(link.number for link in links)):
+        if given is not None:
+            by_key.setdefault(normalised_number(given), given)
     return tuple(by_key.values())
 
 
@@ -197,6 +197,7 @@ def _written(
     folded: str,
     named: Sequence[FoundNumber],
     sales: Sequence[DocumentFacts],
+    links: Sequence[DocumentLink],
 ) -> list[str]:
     """Numbers that the words of the mail give to documents, less those that are only referred
     to: an earlier invoice, a proforma, the receipt an invoice was made out for."""
@@ -205,7 +206,10 @@ def _written(
         fact.kind is DocumentKind.CORRECTION for fact in sales
     )
     wanted = {Numbers.DOCUMENT, Numbers.CORRECTION}
-    if sales and all(fact.kind is DocumentKind.RECEIPT for fact in sales):
+    only_receipts = all(fact.kind is DocumentKind.RECEIPT for fact in sales) and all(
+        link.kind is Kind.RECEIPT_LINK for link in links
+    )
+    if only_receipts:
         wanted.add(Numbers.RECEIPT)  # beside an invoice it is the receipt it was made out for
     own = [one for one in named if one.of in wanted]
     if not own and not about_correction:
