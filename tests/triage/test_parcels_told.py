@@ -19,7 +19,7 @@ def parcels_in(text: str) -> list[tuple[str, str]]:
 
 TOLD = [
     (
-        "wysłane za pomocą GLS.\n\nPołożenie przesyłki sprawdzisz przy pomocy kodu: 37205581946.",
+        "wysłane za pomocą GLS.\n\nSprawdź położenie przesyłki przy pomocy kodu: 37205581946.",
         [("GLS", "37205581946")],
     ),
     (

@@ -74,7 +74,8 @@ OTHER_LABEL = re2.compile(
     r"zaplac|"
     r"oplac|pay (?:now|invoice|online)|zaplat|uhradit|fizet(?:es|ek|d)|bezahlen|оплатити|"
     r"sklep(?:u)?$|shop$|"
-    r"formularz|formular|urlap|\bform\b|zmien dane|edytuj|dane do faktury|ustawieni|settings|zobacz zamowienie|szczegoly zamowienia|"
+    r"formularz|formular|urlap|\bform\b|zmien dane|edytuj|dane do faktury|ustawieni|settings|"
+    r"zobacz zamowienie|szczegoly zamowienia|"
     r"view order|order details|facebook|instagram|youtube|newsletter"
 )
 OTHER_PATH = re2.compile(

@@ -127,7 +127,7 @@ FOREIGN = re2.compile(
 FOREIGN_REACH = 42
 # "Where the parcel is you find with the code: …", as Sylius says it.
 ITS_CODE = re.compile(
-    r"(?:przesylk|paczk)\w (?:\w+ )?(?:przy pomocy|za pomoca|z pomoca|po) kod\w{1,2}[ :]*$"
+    r"(?:przesylk|paczk)\w (?:przy pomocy|za pomoca|z pomoca|po) kod\w{1,2}[ :]*$"
 )
 # "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
 THEIRS = re.compile(
