@@ -382,3 +382,14 @@ def test_a_date_above_the_number_that_the_file_is_named_after_is_none() -> None:
     )
 
     assert facts.number == "FA000512"
+
+
+def test_an_invoice_to_a_receipt_is_an_invoice_with_its_own_number() -> None:
+    text = (
+        "Faktura do paragonu FP 61/11/2026\nParagon: PA 1203/11/2026\nNr unikatowy kasy: BFX 22\n"
+        f"{PL}\nParagon fiskalny pozostaje u sprzedawcy."
+    )
+
+    facts = judge_text(text, "FP_61_11_2026.pdf", "")
+
+    assert (facts.kind, facts.number) == (DocumentKind.INVOICE, "FP 61/11/2026")

@@ -364,6 +364,12 @@ OTHERS = [
     ),
     ("Oferta\nOfertę zobaczysz {}", "https://app.infakt.pl/s/a1b2c3d4e5f6", "tutaj"),
     ("x\nDane do faktury zmienisz {}", "https://sklep.example/dane/a8f7e6d5", "tutaj"),
+    (
+        "x\nJeśli woli Pani fakturę VAT, proszę uzupełnić NIP w {}.",
+        "https://sklep.example/faktura/formularz?zam=88173",
+        "formularzu faktury",
+    ),
+    ("x\nPobierz fakturę {}", "https://pay.infakt.pl/l/GT7731", "Szybka płatność online"),
     ("x\nJeśli potrzebujesz faktury, zgłoś to {}", "https://sklep.example/f/a8f7e6d5", "tutaj"),
     (
         "x\nPokud potřebujete fakturu na firmu, vyplňte {}",

@@ -19,6 +19,10 @@ def parcels_in(text: str) -> list[tuple[str, str]]:
 
 TOLD = [
     (
+        "Kod odbioru znajdziesz w InPost Mobile. Numer przesyłki: 685016100605362534339375",
+        [("INPOST", "685016100605362534339375")],
+    ),
+    (
         "wysłane za pomocą GLS.\n\nSprawdź położenie przesyłki przy pomocy kodu: 37205581946.",
         [("GLS", "37205581946")],
     ),

@@ -109,13 +109,13 @@ def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str 
     head = KSEF_NUMBER.sub(" ", text[:HEAD_CHARS])
     found = numbers_in(head)
     refers: str | None = None
-    if kind is DocumentKind.RECEIPT and (printed := RECEIPT_NUMBER.search(head)) is not None:
-        return " ".join((printed["symbol"] or printed["parts"]).split()), None
     if kind is DocumentKind.CORRECTION:
         found = _own_of_correction(found, number_in_name(name))
         refers = _first(found, (Numbers.REFERRED,))
-    elif (printed := _as_file_is_named(head, number_in_name(name))) is not None:
-        return printed, None
+    elif kind is DocumentKind.RECEIPT and (printed := RECEIPT_NUMBER.search(head)) is not None:
+        return " ".join((printed["symbol"] or printed["parts"]).split()), None
+    elif (named := _as_file_is_named(head, number_in_name(name))) is not None:
+        return named, None
     for of in _OWN[kind]:
         for labelled in (True, False):
             own = [

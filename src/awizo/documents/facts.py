@@ -136,6 +136,11 @@ _SYMBOLS: tuple[tuple[DocumentKind, re.Pattern[str]], ...] = (
         ),
     ),
 )
+TO_A_RECEIPT = re.compile(
+    r"faktur\w* (?:vat )?(?:wystawion\w+ )?(?:do|k) (?:paragonu|uctence|blocku)|"
+    r"rechnung zum (?:kassen)?bon|invoice for receipt"
+)
+TITLE_CHARS = 600  # in which such a title stands
 # "F A K T U R A  V A T", as old printers set a title wide.
 SPACED_OUT = re.compile(r"(?<!\S)[^\W\d_](?: {1,3}[^\W\d_]){4,}(?!\S)")
 TWO_WORDS = re.compile(
@@ -189,6 +194,8 @@ def judge_text(
     if has_text:
         opening = _score_titles(lines, scores)
         _score_parts(folded, scores, opening)
+        if TO_A_RECEIPT.search(folded[:TITLE_CHARS]):
+            scores.add(DocumentKind.INVOICE, 5.0)  # though it speaks of the receipt throughout
     _score_name(name, scores, has_text=has_text)
     _score_mail(mail_hint, scores, has_text=has_text)
     kind, confidence = _decide(scores, has_text=has_text)

@@ -74,7 +74,8 @@ OTHER_LABEL = re2.compile(
     r"zaplac|"
     r"oplac|pay (?:now|invoice|online)|zaplat|uhradit|fizet(?:es|ek|d)|bezahlen|оплатити|"
     r"sklep(?:u)?$|shop$|"
-    r"formularz|formular|urlap|\bform\b|zmien dane|edytuj|dane do faktury|ustawieni|settings|"
+    r"platnosc|payment|platb[a-z]|zahlung|formularz|formular|urlap|\bform\b|"
+    r"zmien dane|edytuj|dane do faktury|ustawieni|settings|"
     r"zobacz zamowienie|szczegoly zamowienia|"
     r"view order|order details|facebook|instagram|youtube|newsletter"
 )
@@ -96,7 +97,7 @@ OTHER_PATH = re2.compile(
 # Of these a document may be shown too, where the address itself names one.
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
 # By these shop programs show one document: Shopware 6, with the document's id and its own key.
-SHOP_ROUTE = re2.compile(r"/account/order/document/[0-9a-f]{12,32}/\w{6,}")
+SHOP_ROUTE = re2.compile(r"/account/order/document/[0-9a-f]{8,32}/\w{6,}")
 # What makes an address one thing's own. Words joined by dashes are a page's: "faktura-na-zadanie".
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z_]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 QUERY_ID = re.compile(

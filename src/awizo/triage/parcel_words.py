@@ -131,11 +131,11 @@ ITS_CODE = re.compile(
 )
 # "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
 THEIRS = re.compile(
-    r"(?<![a-zа-яіїєґ])(?:tel|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
+    r"(?<![a-zа-яіїєґ])(?:(?:tel|mob|kom)\.?|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
     r"rachunek|account|"
     r"ucet|uctu|nip|ean|gtin|isbn|s/n|seryjn[a-z]{1,3}|seriov[a-z]{1,3}|serial(?: number)?|"
     r"seriennummer|gyartasi szam|серійн[а-яі]{1,3}|partii|sarz[a-z]|batch|chargen?(?:nummer|-?nr)|"
-    r"партії)\.?(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
+    r"партії)(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
 )
 UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
