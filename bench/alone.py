@@ -186,6 +186,7 @@ async def _seeded(path: Path) -> None:
                 ),
                 BytesIO(content),
             )
+        await stores.spool.counts()  # so that they are given their rows
     finally:
         await stores.close()
 
@@ -211,8 +212,11 @@ def multiplied(path: Path, times: int) -> None:
                 {"times": times - 1},
             )
         connection.commit()
+        (count,) = connection.execute("SELECT count(*) FROM jobs").fetchone()
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
+    if count != SEED_MAILS * times:
+        raise RuntimeError(f"{count} mails wait where {SEED_MAILS * times} should")
 
 
 async def _lease_time(path: Path) -> float:
