@@ -132,9 +132,23 @@ class Envelope:
 
 
 @dataclass(frozen=True, slots=True)
+class ContentFacts:
+    """What whoever sends a content on must know of it, beside that every line ends with CR LF.
+
+    Attributes:
+        eight_bit: Has bytes beyond ASCII (needs 8BITMIME, RFC 6152).
+        eight_bit_header: Has them in its header (needs SMTPUTF8 where the mail declared it).
+    """
+
+    eight_bit: bool
+    eight_bit_header: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SpooledMessage:
     """A message on disk. ``message_id`` is the header's Message-ID with its brackets;
-    ``policy`` the name its route gives, ``None``: that of the account."""
+    ``policy`` the name its route gives, ``None``: that of the account; ``facts`` ``None``:
+    not known, and the content is to be read through before it is sent."""
 
     id: str
     envelope: Envelope
@@ -144,6 +158,7 @@ class SpooledMessage:
     sha256: str
     message_id: str | None = None
     policy: str | None = None
+    facts: ContentFacts | None = None
 
 
 # --- what a reader sees ---------------------------------------------------------------------

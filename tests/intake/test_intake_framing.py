@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -11,6 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awizo.intake.data import BareLineEnds, Framer, Head
+from awizo.intake.reading import MessageReader
+from awizo.model import Client, ContentFacts, Envelope, SpooledMessage
+from awizo.settings import Intake
+from awizo.smarthost.content import Content
 
 MAX_LINE = 100
 
@@ -201,3 +207,64 @@ def test_hops_are_the_received_fields_of_the_header() -> None:
     content = b"Received: by a\r\n" * 3 + b"received : by b\r\n\r\nReceived: in the body\r\n"
 
     assert head_of(content).hops() == 4
+
+
+# --- what is known of a content -----------------------------------------------------------------
+
+MAILS = st.lists(
+    st.sampled_from(
+        [b"Subject: x", b"Subject: \xc5\xbc", b"\r\n", b"\r\n\r\n", b"\n", b"\r", b".", b"\r\n.",
+         b"\xff", b"\0", b"text", b"\r\n\0.\r\n"]
+    ),
+    max_size=30,
+).map(b"".join)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(MAILS, st.lists(st.integers(min_value=0, max_value=200), max_size=10))
+async def test_what_a_reader_knows_is_what_reading_it_through_would_tell(
+    raw: bytes, cuts: list[int]
+) -> None:
+    reader = MessageReader(Intake(), folder=None, now=0.0)
+    wire = raw + b"\r\n.\r\n"
+    borders = sorted({0, len(wire), *(cut % (len(wire) + 1) for cut in cuts)})
+    for start, end in pairwise(borders):
+        if reader.take(wire[start:end]) is not None:
+            break
+    content = reader.body.file().read()
+    message = SpooledMessage(
+        id="m1",
+        envelope=Envelope("a@example.pl", (), Client("127.0.0.1"), datetime.now(UTC)),
+        route="default",
+        smarthost="default",
+        size_bytes=len(content),
+        sha256=reader.body.sha256,
+    )
+
+    async def read() -> AsyncIterator[bytes]:
+        yield content
+
+    if reader.facts is not None:
+        assert await Content(read, len(content)).facts(message) == reader.facts
+    assert (reader.facts is None) <= (b"\0" in content or not content.isascii())
+
+
+def test_of_a_content_with_nul_nothing_is_known() -> None:
+    reader = MessageReader(Intake(), folder=None, now=0.0)
+    reader.take(b"Subject: x\r\n\r\na\0b\r\n.\r\n")
+
+    assert reader.facts is None
+
+
+def test_bytes_beyond_ascii_are_told_apart_by_where_they_stand() -> None:
+    known = []
+    for mail in ("Subject: x\r\n\r\nx", "Subject: x\r\n\r\nż", "Subject: ż\r\n\r\nx"):
+        reader = MessageReader(Intake(), folder=None, now=0.0)
+        reader.take(mail.encode() + b"\r\n.\r\n")
+        known.append(reader.facts)
+
+    assert known == [
+        ContentFacts(eight_bit=False, eight_bit_header=False),
+        ContentFacts(eight_bit=True, eight_bit_header=False),
+        ContentFacts(eight_bit=True, eight_bit_header=True),
+    ]

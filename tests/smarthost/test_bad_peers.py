@@ -277,14 +277,18 @@ async def test_an_old_server_without_ehlo_is_spoken_to_with_helo() -> None:
         assert peer.mails[0].content == MAIL
 
 
-async def test_content_that_is_not_what_was_accepted_is_never_finished() -> None:
+@pytest.mark.parametrize(("times", "begun"), [(1, False), (50_000, True)], ids=["small", "large"])
+async def test_content_that_is_not_what_was_accepted_is_never_finished(
+    times: int, begun: bool
+) -> None:
     other = hashlib.sha256(b"something else").hexdigest()
+    content = MAIL + b"and so on, and so on\r\n" * times
     async with a_peer() as peer, the_way_out(a_smarthost(peer)) as smarthosts:
-        results = await send(smarthosts, a_post(MAIL, sha256=other))
+        results = await send(smarthosts, a_post(content, sha256=other))
 
         assert codes(results) == ["content_damaged"]
         assert isinstance(results[0].error, PermanentFailure)
-        assert "DATA" in peer.commands
+        assert ("DATA" in peer.commands) is begun  # what is kept is looked at before it begins
         assert not peer.mails
 
 

@@ -4,23 +4,45 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import awizo.smarthost.content as content_module
 from awizo.errors import PermanentFailure
-from awizo.smarthost.content import Content, Facts, Stuffing
+from awizo.model import Client, ContentFacts, Envelope, SpooledMessage
+from awizo.smarthost.content import KEEP_BYTES, Content, Stuffing
 from support.peers import LENIENT_END, STRICT_END
 
 SAFE = [b"a", b".", b"..", b"\r\n", b"\r\n.", b"\r\n.\r\n", b"\r\n..\r\n", b"\0", b"\xc5\xbc", b" "]
 ODD = [*SAFE, b"\r", b"\n", b"\n.\r\n", b"\r.\r", b"\0.", b"\r\n\0.\0\r\n", b"\r\n\0\0"]
 
 
+def a_message(content: bytes, facts: ContentFacts | None = None) -> SpooledMessage:
+    return SpooledMessage(
+        id="m1",
+        envelope=Envelope("shop@example.pl", (), Client("127.0.0.1"), datetime.now(UTC)),
+        route="default",
+        smarthost="default",
+        size_bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        facts=facts,
+    )
+
+
+def given_as(content: bytes) -> Content:
+    async def read() -> AsyncIterator[bytes]:
+        yield content
+
+    return Content(read, len(content))
+
+
 def wire_of(
-    content: bytes, cuts: list[int] | None = None, *, checked: bool = False
+    content: bytes, cuts: list[int] | None = None, *, proven: str | None = None
 ) -> tuple[bytes, str]:
-    stuffing = Stuffing(checked=checked)
+    stuffing = Stuffing(proven=proven)
     wire = b""
     start = 0
     for cut in [*sorted(cuts or []), len(content)]:
@@ -60,8 +82,8 @@ def test_a_strict_reader_gets_back_what_was_sent_however_it_was_cut(
 
     complete = content if not content or content.endswith(b"\r\n") else content + b"\r\n"
     assert unstuffed(wire) == complete
-    # What was checked before goes out as the same bytes.
-    assert wire_of(content, [min(cut, len(content)) for cut in cuts], checked=True) == sent
+    # What was proven before goes out as the same bytes.
+    assert wire_of(content, [min(cut, len(content)) for cut in cuts], proven=digest) == sent
     assert digest == hashlib.sha256(content).hexdigest()
 
 
@@ -129,23 +151,23 @@ def test_a_last_line_without_an_end_gets_one_and_the_digest_stays_that_of_the_co
 @pytest.mark.parametrize(
     ("content", "facts"),
     [
-        (b"Subject: x\r\n\r\nabc\r\n", Facts(eight_bit=False, eight_bit_header=False)),
-        ("Subject: x\r\n\r\nż\r\n".encode(), Facts(eight_bit=True, eight_bit_header=False)),
-        ("Subject: ż\r\n\r\nx\r\n".encode(), Facts(eight_bit=True, eight_bit_header=True)),
-        ("\r\nż\r\n".encode(), Facts(eight_bit=True, eight_bit_header=False)),
-        ("Subject: ż".encode(), Facts(eight_bit=True, eight_bit_header=True)),
-        (b"", Facts(eight_bit=False, eight_bit_header=False)),
+        (b"Subject: x\r\n\r\nabc\r\n", ContentFacts(eight_bit=False, eight_bit_header=False)),
+        ("Subject: x\r\n\r\nż\r\n".encode(), ContentFacts(eight_bit=True, eight_bit_header=False)),
+        ("Subject: ż\r\n\r\nx\r\n".encode(), ContentFacts(eight_bit=True, eight_bit_header=True)),
+        ("\r\nż\r\n".encode(), ContentFacts(eight_bit=True, eight_bit_header=False)),
+        ("Subject: ż".encode(), ContentFacts(eight_bit=True, eight_bit_header=True)),
+        (b"", ContentFacts(eight_bit=False, eight_bit_header=False)),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
 async def test_what_a_mail_needs_is_seen_wherever_it_is_cut(
-    content: bytes, facts: Facts, size: int
+    content: bytes, facts: ContentFacts, size: int
 ) -> None:
     async def read() -> AsyncIterator[bytes]:
         for start in range(0, len(content), size):
             yield content[start : start + size]
 
-    assert await Content(read, len(content)).facts() == facts
+    assert await Content(read, len(content)).facts(a_message(content)) == facts
 
 
 async def test_a_small_content_is_read_once_and_a_large_one_is_not_kept() -> None:
@@ -158,7 +180,40 @@ async def test_a_small_content_is_read_once_and_a_large_one_is_not_kept() -> Non
 
     small, large = Content(read, 5), Content(read, 50_000_000)
     for content in (small, large):
-        await content.facts()
+        await content.facts(a_message(b"abc\r\n"))
         assert [chunk async for chunk in content.chunks()] == [b"abc\r\n"]
 
     assert reads == 1 + 2
+
+
+KNOWN = ContentFacts(eight_bit=True, eight_bit_header=True)
+
+
+async def test_what_intake_learnt_is_believed_of_the_same_bytes_only() -> None:
+    content = b"Subject: x\r\n\r\nabc\r\n"
+
+    assert await given_as(content).facts(a_message(content, KNOWN)) == KNOWN
+    with pytest.raises(PermanentFailure) as refusal:
+        await given_as(b"Subject: x\r\n\r\nabd\r\n").facts(a_message(content, KNOWN))
+
+    assert refusal.value.code == "content_damaged"
+
+
+async def test_what_is_too_large_to_be_kept_is_read_through_whatever_is_known() -> None:
+    content = b"Subject: x\r\n\r\n" + b"abc\r\n" * (KEEP_BYTES // 4)
+    large = given_as(content)
+
+    assert await large.facts(a_message(content, KNOWN)) == ContentFacts(False, False)
+    assert large.proven_sha256 is None
+
+
+def test_a_piece_that_is_not_given_out_as_it_was_proven_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stuffing = Stuffing(proven="0" * 64)
+    monkeypatch.setattr(content_module, "CRLF", b"\n")  # a fault in taking the dots off again
+
+    with pytest.raises(PermanentFailure) as refusal:
+        stuffing.feed(b"x\r\n.a\r\n")
+
+    assert refusal.value.code == "content_damaged"

@@ -10,7 +10,15 @@ from datetime import timedelta
 import pytest
 
 from awizo.errors import NotFound, StoreError
-from awizo.model import DeliveryState, Disposition, Forward, JobState, Kind, Recipient
+from awizo.model import (
+    ContentFacts,
+    DeliveryState,
+    Disposition,
+    Forward,
+    JobState,
+    Kind,
+    Recipient,
+)
 from awizo.settings import Store
 from awizo.store import Stores, open_store
 from support.store_parts import (
@@ -66,6 +74,7 @@ async def test_what_was_accepted_is_there_when_the_store_is_opened_again(
             ),
         ),
     )
+    new = replace(new, facts=ContentFacts(eight_bit=True, eight_bit_header=False))
     first = await open_store(store_settings)
     await first.spool.accept(new, io.BytesIO(BODY))
     await first.close()
@@ -82,6 +91,7 @@ async def test_what_was_accepted_is_there_when_the_store_is_opened_again(
     assert (message.id, message.route, message.smarthost) == (new.id, "shop", "default")
     assert (message.size_bytes, message.sha256) == (len(BODY), new.sha256)
     assert message.message_id == "<1@shop>"
+    assert message.facts == new.facts
 
 
 async def test_a_delivery_to_a_buyer_is_received_and_one_to_another_is_on_its_way(

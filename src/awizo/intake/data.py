@@ -178,13 +178,15 @@ class Head:
     Attributes:
         content: Header with its last line end, as far as it has arrived; bounded.
         too_long: The header has more than *max_bytes*.
+        whole: The blank line at its end has been seen.
     """
 
-    __slots__ = ("_complete", "_max_bytes", "content", "too_long")
+    __slots__ = ("_complete", "_max_bytes", "content", "too_long", "whole")
 
     def __init__(self, *, max_bytes: int) -> None:
         self.content = bytearray()
         self.too_long = False
+        self.whole = False
         self._complete = False
         self._max_bytes = max_bytes
 
@@ -198,12 +200,12 @@ class Head:
         content += piece[: self._max_bytes + len(HEADER_END) - len(content)]
         if content.startswith(CRLF):
             content.clear()
-            self._complete = True
+            self._complete = self.whole = True
             return
         end = content.find(HEADER_END, searched)
         if end >= 0:
             del content[end + len(CRLF) :]
-            self._complete = True
+            self._complete = self.whole = True
         if len(content) > self._max_bytes:
             self._complete = True
             # A text without any header has no end of a header either.

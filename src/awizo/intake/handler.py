@@ -26,7 +26,7 @@ from awizo.intake.paths import Sender
 from awizo.intake.replies import Reply
 from awizo.intake.routes import RouteChoice
 from awizo.intake.store_watch import StoreWatch
-from awizo.model import Client, DeliveryState, Envelope, Recipient
+from awizo.model import Client, ContentFacts, DeliveryState, Envelope, Recipient
 from awizo.settings import Settings
 from awizo.spool.port import NewDelivery, NewMessage, Spool
 from awizo.telemetry import metrics
@@ -48,6 +48,7 @@ class Received:
     client: Client
     body: Body
     message_id: str | None
+    facts: ContentFacts | None = None
 
 
 class Handler:
@@ -128,6 +129,7 @@ class Handler:
             size_bytes=body.size_bytes,
             sha256=sha256,
             message_id=received.message_id,
+            facts=received.facts,
             deliveries=tuple(
                 self._delivery(index, address, held_until if address in circling else None)
                 for index, address in enumerate(addresses)

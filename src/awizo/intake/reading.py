@@ -13,6 +13,7 @@ from awizo.intake.body import Body
 from awizo.intake.data import Framer, Head
 from awizo.intake.limits import RATE_WINDOW_S, DataRate
 from awizo.intake.replies import Reply
+from awizo.model import ContentFacts
 from awizo.settings import Intake
 
 MAX_HOPS = 100  # RFC 5321 section 6.3: a large threshold, normally at least 100 Received fields
@@ -39,6 +40,8 @@ class MessageReader:
         self._raw_bytes = 0
         self._seen_bytes = 0  # when the clock was looked at last
         self._too_large = False
+        self._ascii = True
+        self._nul = False
         self._framer = Framer(
             bare_line_ends=limits.bare_line_ends, max_line_bytes=limits.max_line_bytes
         )
@@ -62,6 +65,8 @@ class MessageReader:
         if piece and not self._too_large:
             self.head.take(piece)
             self.body.write(piece)
+            self._ascii = self._ascii and piece.isascii()
+            self._nul = self._nul or b"\0" in piece
             if self.body.size_bytes > self._limits.max_message_bytes:
                 self._too_large = True
                 self.body.drop()
@@ -82,6 +87,16 @@ class MessageReader:
         if self._rate.too_slow(now, self._raw_bytes):
             return replies.TOO_SLOW
         return None
+
+    @property
+    def facts(self) -> ContentFacts | None:
+        """Of the message that was read; ``None`` where it would have to be looked at again.
+
+        The framer has mended bare line ends or refused them. A dot among NULs it lets pass.
+        """
+        if self._nul or not (self._ascii or self.head.whole):
+            return None
+        return ContentFacts(not self._ascii, not self.head.content.isascii())
 
     def refusal(self) -> Reply | None:
         """Why the message that was read cannot be taken, ``None`` when it can."""

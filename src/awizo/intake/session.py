@@ -276,6 +276,7 @@ class SmtpSession(Conversation):
                 ),
                 body=reader.body,
                 message_id=reader.head.message_id(),
+                facts=reader.facts,
             )
         )
 

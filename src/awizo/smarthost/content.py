@@ -5,6 +5,8 @@ Out: the same as it goes over the wire: dots stuffed (RFC 5321 section 4.5.2), t
 
 Pure but for the reading. The digest is taken of the pieces that were handed out for writing,
 stuffed dots taken off again, and must be that of the accepted message before the final dot goes.
+A content that is kept in memory is digested before its transaction begins, and every piece that
+is handed out is then compared with what was.
 
 *Unchanged* has one edge: SMTP cannot carry a last line without its CR LF. Where a content has
 none (none that came in by SMTP) one is sent behind it, which is not counted in the digest.
@@ -20,11 +22,11 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 
 import re2
 
 from awizo.errors import PermanentFailure
+from awizo.model import ContentFacts, SpooledMessage
 
 CRLF = b"\r\n"
 FINAL_DOT = b".\r\n"
@@ -50,13 +52,13 @@ class Stuffing:
     """Content in, wire out. Raises PermanentFailure ``content_unsafe`` where it is met.
 
     Args:
-        checked: All of it has been through a :meth:`check` and was in memory since.
+        proven: The digest of all of it, where it was found to be safe and was in memory since.
     """
 
-    __slots__ = ("_at_line_start", "_checked", "_digest", "_held", "_odd")
+    __slots__ = ("_at_line_start", "_digest", "_held", "_odd", "_proven")
 
-    def __init__(self, *, checked: bool = False) -> None:
-        self._checked = checked
+    def __init__(self, *, proven: str | None = None) -> None:
+        self._proven = proven
         self._held = b""  # a CR at the end of a piece waits for its LF
         self._at_line_start = True
         self._odd = b""  # the open line, as long as it may become a dot among NULs
@@ -69,7 +71,8 @@ class Stuffing:
         wire = piece.replace(b"\r\n.", b"\r\n..") if _has_dot_line(piece) else piece
         if at_line_start and wire.startswith(b"."):
             wire = b"." + wire
-        self._count(wire, at_line_start)
+        if self._proven is None or wire is not piece:
+            self._count(piece, wire, at_line_start)
         return wire
 
     def check(self, chunk: bytes) -> bytes:
@@ -80,7 +83,7 @@ class Stuffing:
             self._held = b"\r"
             piece = piece[:-1]
         if piece:
-            if not self._checked:
+            if self._proven is None:
                 self._refuse_unsafe(piece)
             self._at_line_start = piece.endswith(CRLF)
         return piece
@@ -96,13 +99,18 @@ class Stuffing:
     @property
     def sha256(self) -> str:
         """Hex digest of what was given out, as a reader unstuffs it."""
-        return self._digest.hexdigest()
+        return self._digest.hexdigest() if self._proven is None else self._proven
 
-    def _count(self, wire: bytes, at_line_start: bool) -> None:
-        """Take the digest of the very bytes that are given out, unstuffed anew."""
+    def _count(self, piece: bytes, wire: bytes, at_line_start: bool) -> None:
+        """Take the digest of the very bytes that are given out, unstuffed anew; or compare them
+        with the piece, where that of all pieces is known."""
         if at_line_start and wire.startswith(b"."):
             wire = wire[1:]
-        self._digest.update(wire.replace(b"\r\n.", CRLF) if _has_dot_line(wire) else wire)
+        unstuffed = wire.replace(b"\r\n.", CRLF) if _has_dot_line(wire) else wire
+        if self._proven is None:
+            self._digest.update(unstuffed)
+        elif unstuffed != piece:
+            raise damaged()
 
     def _refuse_unsafe(self, piece: bytes) -> None:
         # Without a bare CR, and with as many LFs as CRs, there is no bare LF either.
@@ -130,37 +138,29 @@ def _has_dot_line(piece: bytes) -> bool:
     return _DOT_LINE.search(piece) is not None
 
 
+def damaged() -> PermanentFailure:
+    return PermanentFailure("content_damaged", "its digest is another one now")
+
+
 def _unsafe(words: str) -> PermanentFailure:
     return PermanentFailure(
         "content_unsafe", f"{words}: a lenient server could take it for the end of the mail"
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a transaction must know about the content.
+class Content:
+    """The bytes of a message, readable again and again; small ones are kept.
 
     Attributes:
-        eight_bit: Has bytes beyond ASCII (needs 8BITMIME, RFC 6152).
-        eight_bit_header: Has them in its header (needs SMTPUTF8 where the mail declared it).
+        proven_sha256: The digest of what is kept, once :meth:`facts` has found it to be what was
+            accepted, and safe; else ``None``.
     """
-
-    eight_bit: bool
-    eight_bit_header: bool
-
-
-class Content:
-    """The bytes of a message, readable again and again; small ones are kept."""
 
     def __init__(self, read: Read, size_bytes: int) -> None:
         self._read = read
         self._keep = size_bytes <= KEEP_BYTES
         self._kept: list[bytes] | None = None
-
-    @property
-    def is_kept(self) -> bool:
-        """It is in memory, and what :meth:`chunks` gives from now on is that."""
-        return self._kept is not None
+        self.proven_sha256: str | None = None
 
     async def chunks(self) -> AsyncIterator[bytes]:
         if self._kept is not None:
@@ -175,26 +175,53 @@ class Content:
         if self._keep:
             self._kept = kept
 
-    async def facts(self) -> Facts:
-        """Read it through before any of it is sent.
+    async def facts(self, message: SpooledMessage) -> ContentFacts:
+        """Learn what is to be known before any of it is sent.
+
+        What intake has framed is safe as long as it is the same; anything else, and what is too
+        large to be kept, is read through.
 
         Raises:
-            PermanentFailure: ``content_unsafe``.
+            PermanentFailure: ``content_unsafe``, ``content_damaged``.
             NotFound: It is no longer kept.
         """
-        stuffing = Stuffing()
-        eight_bit = eight_bit_header = False
-        in_header, tail = True, CRLF
+        looking = None if self._keep and message.facts is not None else _Looking()
+        digest = hashlib.sha256()
         async for chunk in self.chunks():
-            stuffing.check(chunk)
-            ascii_only = chunk.isascii()
-            eight_bit = eight_bit or not ascii_only
-            if in_header:
-                seen = tail + chunk
-                end = seen.find(HEADER_END)
-                in_header = end < 0
-                head = seen if in_header else seen[:end]
-                eight_bit_header = eight_bit_header or not head.isascii()
-                tail = seen[-len(HEADER_END) + 1 :]
-        stuffing.end()
-        return Facts(eight_bit=eight_bit, eight_bit_header=eight_bit_header)
+            if looking is not None:
+                looking.take(chunk)
+            if self._keep:
+                digest.update(chunk)
+        if looking is not None:
+            looking.end()
+        if self._keep:
+            if digest.hexdigest() != message.sha256:
+                raise damaged()
+            self.proven_sha256 = message.sha256
+        if looking is not None:
+            return ContentFacts(looking.eight_bit, looking.eight_bit_header)
+        assert message.facts is not None
+        return message.facts
+
+
+class _Looking:
+    """Reads a content through: whether it is safe, and where it has bytes beyond ASCII."""
+
+    def __init__(self) -> None:
+        self.eight_bit = self.eight_bit_header = False
+        self._stuffing = Stuffing()
+        self._in_header, self._tail = True, CRLF
+
+    def take(self, chunk: bytes) -> None:
+        self._stuffing.check(chunk)
+        self.eight_bit = self.eight_bit or not chunk.isascii()
+        if self._in_header:
+            seen = self._tail + chunk
+            end = seen.find(HEADER_END)
+            self._in_header = end < 0
+            head = seen if self._in_header else seen[:end]
+            self.eight_bit_header = self.eight_bit_header or not head.isascii()
+            self._tail = seen[-len(HEADER_END) + 1 :]
+
+    def end(self) -> None:
+        self._stuffing.end()

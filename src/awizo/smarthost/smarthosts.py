@@ -68,7 +68,7 @@ class Smarthosts:
         """
         content = Content(read, message.size_bytes)
         try:
-            mail = Mail(message, content, await content.facts(), may_end)
+            mail = Mail(message, content, await content.facts(message), may_end)
         except PermanentFailure as error:
             return [_failed(recipient, error) for recipient in recipients]
         results: list[RecipientResult | None] = [None] * len(recipients)

@@ -20,9 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from awizo.errors import ActionError, Deferral, PermanentFailure
-from awizo.model import Recipient, SpooledMessage
+from awizo.model import ContentFacts, Recipient, SpooledMessage
 from awizo.smarthost.connection import QUIT_TIMEOUT_S, Connection
-from awizo.smarthost.content import Content, Facts, Stuffing
+from awizo.smarthost.content import Content, Stuffing, damaged
 from awizo.smarthost.replies import Reply, Stage, error_of
 from awizo.smarthost.wire import Trouble
 from awizo.telemetry import metrics
@@ -59,7 +59,7 @@ class Mail:
 
     message: SpooledMessage
     content: Content
-    facts: Facts
+    facts: ContentFacts
     may_end: Callable[[], bool] = lambda: True
 
     @property
@@ -251,7 +251,7 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
             raise Trouble("smarthost_protocol", f"answers DATA with {reply.text}")
         await _reset(connection)
         return reply, "data"
-    stuffing = Stuffing(checked=mail.content.is_kept)  # by its facts()
+    stuffing = Stuffing(proven=mail.content.proven_sha256)
     wire = connection.wire
     timeout_s = connection.smarthost.command_timeout_s
     try:
@@ -261,7 +261,7 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
             wire.write(stuffing.feed(chunk))
             await wire.drain(timeout_s)
         if stuffing.sha256 != mail.message.sha256:
-            raise PermanentFailure("content_damaged", "its digest is another one now")
+            raise damaged()
         final_dot = stuffing.end()
         # The dot must not wait behind content: what breaks while it waits would be in doubt.
         await wire.flush(timeout_s)

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Literal, Protocol, get_args
 
 from awizo.model import (
     Action,
+    ContentFacts,
     Delivery,
     DeliveryState,
     Disposition,
@@ -37,6 +38,7 @@ class NewMessage:
 
     ``deliveries`` has one entry for each recipient, in order, with the settled facts of its
     route: nothing about a delivery is decided later by looking at settings of that day.
+    ``facts``: of a content without NUL and with no bare line end, if it is known to be one.
     """
 
     id: str
@@ -49,6 +51,7 @@ class NewMessage:
     sha256: str
     message_id: str | None = None
     deliveries: tuple[NewDelivery, ...] = ()
+    facts: ContentFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

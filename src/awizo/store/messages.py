@@ -17,7 +17,7 @@ from awizo.model import DeliveryState, Envelope, Forward, HistoryEntry, Kind
 from awizo.spool.port import NewMessage
 from awizo.store.codec import from_json, to_json
 from awizo.store.database import Row, Transaction, adding, micros, micros_or_none
-from awizo.store.rows import ADD_HISTORY, ADD_JOB, history_rows, job_row
+from awizo.store.rows import ADD_HISTORY, ADD_JOB, facts_column, history_rows, job_row
 
 CHUNK_BYTES = 262_144  # a larger content is never in memory whole
 
@@ -26,7 +26,7 @@ BY_HAND = (Kind.CONVERSATION_REPLY, Kind.FULFILMENT_CORRESPONDENCE, Kind.OTHER)
 
 MESSAGE_COLUMNS = (
     "id", "route", "accounts", "smarthost", "policy", "envelope",
-    "received_at", "size_bytes", "sha256", "rfc_message_id", "content_in",
+    "received_at", "size_bytes", "sha256", "rfc_message_id", "content_in", "content_facts",
 )  # fmt: skip
 NEW_DELIVERY_COLUMNS = (
     "id", "message_id", "route", "account", "recipient_index",
@@ -129,6 +129,7 @@ def rows_of(message: NewMessage, *, content_in: str) -> MessageRows:
             "sha256": message.sha256,
             "rfc_message_id": message.message_id,
             "content_in": content_in,
+            "content_facts": facts_column(message.facts),
         },
         deliveries,
         jobs,

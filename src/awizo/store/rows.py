@@ -13,6 +13,7 @@ from typing import Any
 from awizo.errors import NotFound
 from awizo.model import (
     Action,
+    ContentFacts,
     Delivery,
     DeliveryState,
     Disposition,
@@ -37,10 +38,25 @@ JOB_COLUMNS = """id, delivery_id, message_id, account, action, state, attempts, 
     progress, code, reply, lease, smarthost"""
 FOLLOW_UP_COLUMNS = "id, delivery_id, account, kind, attempts, data, due_at, lease"
 MESSAGE_COLUMNS = """id, route, accounts, smarthost, policy, envelope, size_bytes, sha256,
-    rfc_message_id, content_in"""
+    rfc_message_id, content_in, content_facts"""
 
 HISTORY_COLUMNS = ("delivery_id", "route", "account", "at", "event", "job_id", "data")
 ADD_HISTORY = adding("history", HISTORY_COLUMNS)
+
+
+EIGHT_BIT, EIGHT_BIT_HEADER = 1, 2  # migrations/0004_content_facts.sql
+
+
+def facts_column(facts: ContentFacts | None) -> int | None:
+    if facts is None:
+        return None
+    return EIGHT_BIT * facts.eight_bit + EIGHT_BIT_HEADER * facts.eight_bit_header
+
+
+def facts_of(column: int | None) -> ContentFacts | None:
+    if column is None:
+        return None
+    return ContentFacts(bool(column & EIGHT_BIT), bool(column & EIGHT_BIT_HEADER))
 
 
 class Messages:
@@ -72,6 +88,7 @@ class Messages:
                 sha256=row["sha256"],
                 message_id=row["rfc_message_id"],
                 policy=row["policy"],
+                facts=facts_of(row["content_facts"]),
             )
         return self._decoded[message_id]
 
