@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from awizo.errors import NotFound, StoreError
 from awizo.store import Stores
 from awizo.store.database import Transaction
+from awizo.store.sqlite_units import Waiting, tell
 from support.store_parts import Desk, accepted
 
 BUGS = [StopIteration, SystemExit, MemoryError, ZeroDivisionError]
@@ -95,3 +97,33 @@ async def test_one_view_is_read_from_beginning_to_end(stores: Stores) -> None:
 
     assert await stores.database.read(unit) == (0, 0)
     assert len(await Desk(stores.spool).ids()) == 1
+
+
+async def test_a_write_that_is_cancelled_as_its_answer_comes_ends(stores: Stores) -> None:
+    for _ in range(20):
+        writes = [
+            asyncio.create_task(stores.database.write(lambda tx: tx.rows("SELECT 1 AS one")))
+            for _ in range(10)
+        ]
+        await asyncio.sleep(0)
+        time.sleep(0.01)  # noqa: ASYNC251 - the answers wait for the loop, and so do the cancels
+        for write in writes:
+            write.cancel()
+        async with asyncio.timeout(10):
+            await asyncio.gather(*writes, return_exceptions=True)
+
+
+async def test_an_answer_that_finds_nobody_waiting_is_kept_for_whoever_looks_again() -> None:
+    loop = asyncio.get_running_loop()
+    waiting = Waiting(lambda tx: 1, loop, loop.create_future())
+    task = asyncio.create_task(waiting.done())
+    await asyncio.sleep(0)
+    waiting.start()
+    waiting.result = 1
+
+    loop.call_soon(task.cancel)
+    tell([waiting])
+
+    async with asyncio.timeout(5):
+        await asyncio.wait([task])
+    assert task.cancelled()

@@ -98,6 +98,8 @@ def tell(batch: Sequence[Waiting]) -> None:
 def _hand_out(done: Sequence[Waiting]) -> None:
     """On the loop: hand out the results of a batch."""
     for waiting in done:
+        if waiting.future.cancelled():  # whoever waits has been cancelled, and will look again
+            waiting.future = waiting.loop.create_future()
         if waiting.future.done():
             continue
         if waiting.error is not None:
