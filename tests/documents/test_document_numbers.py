@@ -393,3 +393,66 @@ def test_an_invoice_to_a_receipt_is_an_invoice_with_its_own_number() -> None:
     facts = judge_text(text, "FP_61_11_2026.pdf", "")
 
     assert (facts.kind, facts.number) == (DocumentKind.INVOICE, "FP 61/11/2026")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "number"),
+    [
+        ("FAKTURA VAT nr FV/55/2026\nNumer zamówienia: 10234", "faktura_10234.pdf", "FV/55/2026"),
+        ("FAKTURA VAT nr FV/55/2026\nData: 20261012", "20261012.pdf", "FV/55/2026"),
+        ("Faktura FV/55/2026\nNIP 5260250274", "faktura 5260250274.pdf", "FV/55/2026"),
+        ("Faktura FV/55/2026\nNumer rachunku: 18 1600 1462 6243 6444", "x.pdf", "FV/55/2026"),
+    ],
+)
+def test_a_file_s_name_is_no_number_beside_the_one_that_is_called_so(
+    text: str, name: str, number: str
+) -> None:
+    assert judge_text(f"{text}\n{PL}", name, "").number == number
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ("ul. Dluga nr 12/4\nPARAGON FISKALNY\nNr paragonu: 1187", "1187"),
+        (
+            "PARAGON FISKALNY\nZamowienie nr 4455/10/2026\nNr dok. PAR/12/10/2026",
+            "PAR/12/10/2026",
+        ),
+    ],
+)
+def test_streets_and_orders_number_no_receipt(lines: str, number: str) -> None:
+    facts = judge_text(f"SKLEP Jan Filar\nNIP 7522159559\n{lines}\nPTU A 23% 17,95", "x.pdf", "")
+
+    assert facts.number == number
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "refers_to"),
+    [
+        (
+            "Faktura korygująca do faktury: FK/3/2026\nNumer korekty: K/8/2026",
+            "K/8/2026",
+            "FK/3/2026",
+        ),
+        (
+            "Faktura korygująca nr KOR/1/2026 do faktury nr FK/3/2026",
+            "KOR/1/2026",
+            "FK/3/2026",
+        ),
+    ],
+)
+def test_the_invoice_that_is_corrected_keeps_its_number(
+    text: str, own: str, refers_to: str
+) -> None:
+    facts = judge_text(f"{text}\nPrzyczyna korekty: zwrot\n{PL}", "x.pdf", "")
+
+    assert (facts.number, facts.refers_to) == (own, refers_to)
+
+
+def test_a_receipt_that_offers_an_invoice_stays_one() -> None:
+    text = (
+        "SKLEP Jan Filar\nNIP 7522159559\nPARAGON FISKALNY\nHerbata 1 x 12,00\nSUMA PLN 12,00\n"
+        "PTU A 23% 2,24\nFaktura do paragonu na życzenie w ciągu 3 miesięcy"
+    )
+
+    assert judge_text(text, "dokument.pdf", "").kind is DocumentKind.RECEIPT

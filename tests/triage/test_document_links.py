@@ -25,6 +25,18 @@ def found_in(text: str, *links: tuple[str, str]) -> References:
 # Subject and text with {} where the link stands, its address, its label, what it leads to.
 DOCUMENTS = [
     (
+        "Zamówienie\n{}",
+        "https://sklep.example/invoice/ab12cd34ef/pdf",
+        "Pobierz fakturę i potwierdzenie płatności",
+        INVOICE,
+    ),
+    (
+        "Faktura\nPobierz fakturę: {}",
+        "https://sklep.example/form/faktura/8831.pdf",
+        "Pobierz fakturę",
+        INVOICE,
+    ),
+    (
         "Nowy dokument do zamówienia\nDostępny jest nowy dokument.\n\nFaktura nr LM-26-004417\n{}",
         "https://lampy.example/account/order/document/0192f6a7c31e7d0d9d5e8a4b6c1f2e30/kJ8sV2nQx7",
         "Pobierz dokument",

@@ -92,6 +92,9 @@ TOLD = [
 ]
 
 NOT_TOLD = [
+    "Kurier DHL, telefon.: 4922112345678",
+    "DPD. EAN. 1234567890123",
+    "DHL: odbierzesz przesyłkę za pomocą kodu: 12345678901",
     "Przesyłka # 000002211 do zamówienia # 000002874\nPotwierdzenie nadania UPS nr #000002211.",
     "Dostawa: Kurier GLS\nAdres: Długa 5, Poznań\nTel.: 601 234 567\nZamówienie: 90260112345",
     "Zamówienie 90260112345 przekazaliśmy kurierowi GLS.",

@@ -383,6 +383,8 @@ def test_an_order_that_only_the_quoted_mail_names_is_the_one() -> None:
     [
         ("https://allegro.pl/moje/ocen?orderId={}", "Oceń zakupy", True),
         ("https://sklep.example/zamowienie?order_token={}", "Zamówienie", False),
+        ("https://sklep.example/zamowienia/{}", "Wypisz fakturę", True),
+        ("https://sklep.example/zamowienia/{}", "Zrezygnuj z zamówienia", True),
         ("https://mail.example/u/{}", "Zrezygnuj z ankiet", False),
         ("https://ankiety.example/s/{}", "Zrezygnuj z ankiet", False),
     ],

@@ -81,14 +81,18 @@ VARIABLE_SYMBOL = re.compile(
     r"(?:variabiln[iy] symbol|var\. ?symbol|\bvs)[ :.]{1,3}(\d{4,10})\b", re.IGNORECASE
 )
 
-# A ledger's number of a receipt, "PA/2207/10/2026" or behind "Nr:". The till counts its slips too
-# ("nr wydr. 018834", "W003918"), which tells nobody which of them it is.
-RECEIPT_NUMBER = re.compile(
-    r"(?<![\w/\-])(?:(?P<symbol>(?:PAR|PA|EP)[ /_\-]{1,2}(?:[A-Z]{1,4}[/_\-])?\d{1,8}"
-    r"(?:[/_\-][A-Z0-9]{1,8}){1,4})"
-    r"|(?i:nr|numer)(?: (?i:systemowy|paragonu|dokumentu))?[ .:]{1,3}"
-    r"(?P<parts>[A-Z0-9]{1,8}(?:/[A-Z0-9]{1,8}){1,4}))(?![\w/])"
+# A ledger's number of a receipt: "PA/2207/10/2026". The till counts its slips too ("nr wydr.
+# 018834", "W003918"), which tells nobody which of them it is.
+RECEIPT_SYMBOL = re.compile(
+    r"(?<![\w/\-])(?:PAR|PA|EP)[ /_\-]{1,2}(?:[A-Z]{1,4}[/_\-])?\d{1,8}"
+    r"(?:[/_\-][A-Z0-9]{1,8}){1,4}(?![\w/])"
 )
+# "Nr W/1180/26" in a line of its own; streets have numbers with a stroke in them as well.
+RECEIPT_WORD = re.compile(
+    r"(?m)^(?i:nr|numer)(?i: systemowy| dokumentu)?[ .:]{1,3}"
+    r"((?:[A-Z][A-Z0-9]{0,7}(?:/[A-Z0-9]{1,8}){1,4}|\d{1,8}(?:/[A-Z0-9]{1,8}){2,4}))(?![\w/])"
+)
+DATE_ALONE = re.compile(r"\d{1,2}[./\-]\d{1,2}[./\-]\d{4}|\d{4}[./\-]\d{1,2}[./\-]\d{1,2}|20\d{6}")
 NUMBER_LIKE = re.compile(r"(?<![\w/\-#])#?[A-Z0-9]+(?:[/\-_ ][A-Z0-9]+){0,5}(?![\w/\-])")
 # What a document of a kind calls its own number, best first.
 _OWN = {
@@ -112,10 +116,15 @@ def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str 
     if kind is DocumentKind.CORRECTION:
         found = _own_of_correction(found, number_in_name(name))
         refers = _first(found, (Numbers.REFERRED,))
-    elif kind is DocumentKind.RECEIPT and (printed := RECEIPT_NUMBER.search(head)) is not None:
-        return " ".join((printed["symbol"] or printed["parts"]).split()), None
-    elif (named := _as_file_is_named(head, number_in_name(name))) is not None:
-        return named, None
+    else:
+        by_symbol = RECEIPT_SYMBOL.search(head) if kind is DocumentKind.RECEIPT else None
+        if by_symbol is not None:
+            return " ".join(by_symbol[0].split()), None
+        if not any(_is_labelled_own(one, kind) for one in found):
+            named = _as_file_is_named(head, number_in_name(name), text)
+            by_word = RECEIPT_WORD.search(head) if kind is DocumentKind.RECEIPT else None
+            if named is not None or by_word is not None:
+                return named or (by_word[1] if by_word else None), None
     for of in _OWN[kind]:
         for labelled in (True, False):
             own = [
@@ -148,9 +157,18 @@ def _without_noun(head: str, kind: DocumentKind, found: Sequence[FoundNumber]) -
     return symbol[1] if symbol and kind is DocumentKind.INVOICE else None
 
 
-def _as_file_is_named(head: str, named: str | None) -> str | None:
-    """The number that the file is named after, as the document prints it."""
-    if named is None:
+def _is_labelled_own(found: FoundNumber, kind: DocumentKind) -> bool:
+    """A word for such a document stands right before it, and it is no date beside such a word."""
+    first = _OWN[kind][:2]
+    return found.labelled and found.of in first and DATE_ALONE.fullmatch(found.number) is None
+
+
+def _as_file_is_named(head: str, named: str | None, text: str) -> str | None:
+    """The number that the file is named after, as the document prints it; ``None`` when that is
+    a date, a tax id, or what the document calls its order's."""
+    if named is None or DATE_ALONE.fullmatch(named) or is_nip(re.sub(r"\D", "", named)):
+        return None
+    if any(same_number(named, order) for order in order_numbers_in(text)):
         return None
     for word in NUMBER_LIKE.findall(head):
         if same_number(word, named):

@@ -137,10 +137,11 @@ _SYMBOLS: tuple[tuple[DocumentKind, re.Pattern[str]], ...] = (
     ),
 )
 TO_A_RECEIPT = re.compile(
-    r"faktur\w* (?:vat )?(?:wystawion\w+ )?(?:do|k) (?:paragonu|uctence|blocku)|"
-    r"rechnung zum (?:kassen)?bon|invoice for receipt"
+    r"(?m)^\W{0,3}(?:faktur\w* (?:vat )?(?:wystawion\w+ )?(?:do|k) (?:paragonu|uctence|blocku)|"
+    r"rechnung zum (?:kassen)?bon|invoice for receipt)(?: fiskalnego)?[ :]{0,3}(?:nr\.? )?"
+    r"(?:$|[a-z]{1,4}[ /-]?\d|\d)"
 )
-TITLE_CHARS = 600  # in which such a title stands
+TITLE_CHARS = 300  # in which such a title stands
 # "F A K T U R A  V A T", as old printers set a title wide.
 SPACED_OUT = re.compile(r"(?<!\S)[^\W\d_](?: {1,3}[^\W\d_]){4,}(?!\S)")
 TWO_WORDS = re.compile(

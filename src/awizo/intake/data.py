@@ -208,6 +208,7 @@ class Head:
             self._complete = self.whole = True
         if len(content) > self._max_bytes:
             self._complete = True
+            self.whole = False
             # A text without any header has no end of a header either.
             odd = _NO_HEADER_LINE.search(content)
             begins = odd.start() if odd else len(content)

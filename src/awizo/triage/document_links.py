@@ -36,6 +36,8 @@ from awizo.triage.link_words import (
     CONDITION,
     EITHER_WORD,
     FETCH_WORD,
+    FORM_LABEL,
+    FORM_PATH,
     GENERIC_WORDS,
     HOST_EITHER,
     HOST_INVOICE,
@@ -51,6 +53,7 @@ from awizo.triage.link_words import (
     PATH_EITHER,
     PATH_INVOICE,
     PATH_RECEIPT,
+    PAY_OR_FILL_IN,
     PROFORMA,
     QUERY_ID,
     RECEIPT_WORD,
@@ -233,6 +236,10 @@ def _kind_of(placed: _Placed, mail: _Mail) -> Kind | None:
     if rule is not None:
         return _by_rule(rule, placed, said, address, mail)
     if OTHER_LABEL.search(label) or not rest.strip("/?#"):
+        return None
+    if FORM_LABEL.search(label) or FORM_PATH.search(address.partition("?")[0] + "?"):
+        return None
+    if PAY_OR_FILL_IN.search(label) and not said.document:
         return None
     in_path = _words_of_address(host, address)
     one = TOKEN.search(rest) is not None and FETCH_WORD.search(label) is not None

@@ -69,6 +69,7 @@ MONEY_AFTER = re.compile(
     r"(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|%)(?![a-zа-я])"
 )
 
+ACCOUNT_IN_GROUPS = re.compile(r"(?:[A-Z]{2})?\d{2} \d{4} \d{4} \d{4}(?!\d)")
 IN_GROUPS = re.compile(r"\+?\d{2,3}(?:[ \u00a0-]\d{2,3}){2,3}(?![\w/-])")  # as phones are
 LABEL_SPAN = 110  # characters of a label that are looked at, before the number
 # A Hungarian number stands before its noun: "az E-2026-12 sorszámú számla".
@@ -149,6 +150,8 @@ def _labelled(text: str, folded: str, start: int, end: int) -> FoundNumber | Non
     )
     if label["nr"] is None and IN_GROUPS.match(text, start):
         return None  # "Questions about the invoice: 123 456 789"
+    if ACCOUNT_IN_GROUPS.match(text, start):
+        return None  # "Numer rachunku: 18 1600 1462 6243 …": the word for a bill is a bank's too
     if not (plausible(number) or (labelled and _no_date(number, folded, start))):
         return None
     if not (labelled or looks_numbered(number)):
@@ -162,13 +165,17 @@ def _numbered(label: Any, number: str) -> Numbers:
     """What a label says that *number* is the number of."""
     if label["proforma"]:
         return Numbers.PROFORMA
-    if label["refers"] and not label["earlier"] and BARE_CORRECTION.match(number):
-        return Numbers.CORRECTION
-    if label["earlier"] or (label["refers"] and not _own_after_all(label["refers"], number)):
+    refers = label["refers"]
+    if refers and refers.strip() == "to" and POLISH_CORRECTION.match(label["correction"] or ""):
+        return Numbers.CORRECTION  # "the mended record is (to) faktura korygująca KOR/9"
+    if label["earlier"] or (refers and not _own_after_all(refers, number)):
         return Numbers.REFERRED
-    if label["correction"]:
+    if label["correction"] or (refers and BARE_CORRECTION.match(number)):
         return Numbers.CORRECTION
     return Numbers.RECEIPT if label["receipt"] else Numbers.DOCUMENT
+
+
+POLISH_CORRECTION = re.compile(r"(?:faktura )?koryg|korekta")
 
 
 def kind_of_label(folded: str, number: str) -> Numbers | None:

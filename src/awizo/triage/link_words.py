@@ -74,7 +74,6 @@ OTHER_LABEL = re2.compile(
     r"zaplac|"
     r"oplac|pay (?:now|invoice|online)|zaplat|uhradit|fizet(?:es|ek|d)|bezahlen|оплатити|"
     r"sklep(?:u)?$|shop$|"
-    r"platnosc|payment|platb[a-z]|zahlung|formularz|formular|urlap|\bform\b|"
     r"zmien dane|edytuj|dane do faktury|ustawieni|settings|"
     r"zobacz zamowienie|szczegoly zamowienia|"
     r"view order|order details|facebook|instagram|youtube|newsletter"
@@ -87,7 +86,6 @@ OTHER_PATH = re2.compile(
     r"retour|visszakuld|vrac|vratk|reklam|podmink|podmien|feltetel|aszf|(?:^|/)agb|widerruf|"
     r"odst(?:o)?up|"
     r"datenschutz|impressum|navod|manual|katalog|cenik|"
-    r"formular|urlap|/form(?:[/?.]|$)|"
     r"zwrot|return|pomoc|help|faq|kontakt|contact|poradnik|blog|jak-|how-|koszyk|cart|newsletter|"
     r"facebook|instagram|youtube|(?:^|/)cert(?:ificates?)?/|\.(?:png|jpe?g|gif|svg|css|"
     r"webp)(?:[?#]|$)|produkt|product|"
@@ -98,6 +96,12 @@ OTHER_PATH = re2.compile(
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
 # By these shop programs show one document: Shopware 6, with the document's id and its own key.
 SHOP_ROUTE = re2.compile(r"/account/order/document/[0-9a-f]{8,32}/\w{6,}")
+# To be paid or filled in: what is meant where no document is named with it.
+PAY_OR_FILL_IN = re2.compile(
+    r"platnosc|payment|platb[a-z]|zahlung|formularz|formular|urlap|(?:^|[^a-z])form(?:[^a-z]|$)"
+)
+FORM_LABEL = re2.compile(r"formularz|formular|urlap|(?:^|[^a-z])form(?:[^a-z]|$)")
+FORM_PATH = re2.compile(r"formular|urlap|/form$|/form[?]")
 # What makes an address one thing's own. Words joined by dashes are a page's: "faktura-na-zadanie".
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z_]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 QUERY_ID = re.compile(

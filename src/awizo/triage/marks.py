@@ -426,7 +426,11 @@ LINK_BAR = r"^(?:[^|•·\d?!\n]{2,40}[|•·]){2,}[^|•·\d?!\n]{2,40}[|•·]
 
 # What keeps a line from being taken for boilerplate: a question, money, a long number, a
 # document or code in hand, a parcel on its way.
-LONG = r"\b\d{11,24}\b"  # a parcel's, most likely
+# A parcel's, most likely: no phone's, register's or account's.
+LONG = (
+    r"(?:^|\b(?:nr|numer|przesylk\w*|paczk\w*|dhl|dpd|gls|ups|fedex|inpost|pocztex|packeta|orlen)"
+    r"[ :]{1,2})\d{11,24}\b"
+)
 NEWS = (
     rf"{LONG}|"
     r"\?|\b\d+[.,]\d{2} ?(?:zl|pln|eur|kc|czk|huf|ft|usd|uah|грн|€|\$)|\b\d{3,} ?(?:zl|pln|ft"

@@ -60,12 +60,15 @@ ORDER_HEADER = re.compile(
 )
 FOREIGN_LINK = re.compile(
     r"unsub|wypis|odhlas|leirat|abmeld|preferenc|opt-?out|/(?:open|pixel|click|track|wf|ls|o|c|t|"
-    r"r|u)/|"
+    r"r)/|"
     r"payment|platnosc|/pay/|newsletter|tracking"
 )
-LEAVE_LABEL = re.compile(r"zrezygn|rezygnac|wypis|unsub|odhlas|leirat|abmeld|відпис|opt-?out")
+LEAVE_LABEL = re.compile(
+    r"\bz?rezygn\w*\b(?! z zamow)|wypis\w* (?:sie|mnie)|unsub|odhlas|leirat|abmeld|відпис|"
+    r"opt-?out"
+)
 ORDER_KEY = re.compile(
-    r"[\w-]*(?:order|zamowieni\w|objednavk\w|checkout(?:[-_]?form)?)(?:[-_]?(?:id|uuid|nr|no|number))?"
+    r"(?:\w{0,8}[-_])?(?:order|zamowieni\w|objednavk\w|checkout(?:[-_]?form)?)(?:[-_]?(?:id|uuid|nr|no|number))?"
 )
 ORDER_PATH = re.compile(r"order|zamow|objednav|rendeles|bestell|checkout|purchase|allegro|zakup")
 FOREIGN_KEY = re.compile(
@@ -113,7 +116,9 @@ def ids_in_links(links: Iterable[Link]) -> list[OrderReference]:
                 found.append(OrderReference(match[0], "link"))
         for key, value in parse_qsl(parts.query):
             uuid = ORDER_UUID.fullmatch(value)
-            if uuid is None or (FOREIGN_KEY.search(key) and not ORDER_KEY.fullmatch(key)):
+            if uuid is None or (
+                FOREIGN_KEY.search(key) and not (ORDER_KEY.fullmatch(key) and is_order_uuid(value))
+            ):
                 continue
             if is_order_uuid(value) or ORDER_PATH.search(key):
                 found.append(OrderReference(value, "link"))

@@ -129,13 +129,14 @@ FOREIGN_REACH = 42
 ITS_CODE = re.compile(
     r"(?:przesylk|paczk)\w (?:przy pomocy|za pomoca|z pomoca|po) kod\w{1,2}[ :]*$"
 )
+FETCHED = re.compile(r"odbi|odeb")
 # "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
 THEIRS = re.compile(
     r"(?<![a-zа-яіїєґ])(?:(?:tel|mob|kom)\.?|telefon[a-z]{0,3}|phone|mobil[a-z]{0,3}|тел(?:ефон[а-яі]{0,3})?|kont[aou]|rachunku|"
     r"rachunek|account|"
     r"ucet|uctu|nip|ean|gtin|isbn|s/n|seryjn[a-z]{1,3}|seriov[a-z]{1,3}|serial(?: number)?|"
     r"seriennummer|gyartasi szam|серійн[а-яі]{1,3}|partii|sarz[a-z]|batch|chargen?(?:nummer|-?nr)|"
-    r"партії)(?: [a-zа-яіїєґ]{1,14}){0,3} ?[:=]? ?[(+]?$"
+    r"партії)(?: [a-zа-яіїєґ]{1,14}){0,3}\.? ?[:=]? ?[(+]?$"
 )
 UNIT = re.compile(
     r"[ \u00a0]?(?:zl|pln|kc|czk|eur|€|ft|huf|грн|uah|usd|\$|szt|ks|db|pcs|kg|g|cm|mm|m|ml|l|%|"
@@ -211,7 +212,9 @@ def is_foreign(number: Printed, text: str, folded: str, headed: str) -> bool:
         return True
     if headed and _heads_foreign(headed):
         return True
-    if called_parcel(folded, start, reach=NEAR_LABEL) or ITS_CODE.search(before):
+    if called_parcel(folded, start, reach=NEAR_LABEL) or (
+        ITS_CODE.search(before) and not FETCHED.search(before)
+    ):
         return False
     if FOREIGN.search(before):
         return True
