@@ -19,6 +19,10 @@ def parcels_in(text: str) -> list[tuple[str, str]]:
 
 TOLD = [
     (
+        "wysłane przy użyciu DHL Parcel.\n\nMożesz śledzić przesyłkę, używając kodu 44917870115.",
+        [("DHL", "44917870115")],
+    ),
+    (
         "Kod odbioru znajdziesz w InPost Mobile. Numer przesyłki: 685016100605362534339375",
         [("INPOST", "685016100605362534339375")],
     ),

@@ -127,7 +127,8 @@ FOREIGN = re2.compile(
 FOREIGN_REACH = 42
 # "Where the parcel is you find with the code: …", as Sylius says it.
 ITS_CODE = re.compile(
-    r"(?:przesylk|paczk)\w (?:przy pomocy|za pomoca|z pomoca|po) kod\w{1,2}[ :]*$"
+    r"(?:przesylk|paczk)\w,? (?:przy (?:pomocy|uzyciu)|za pomoca|z pomoca|po|uzywajac|wpisujac|"
+    r"podajac) kod\w{1,2}[ :]*$"
 )
 FETCHED = re.compile(r"odbi|odeb")
 # "Numer telefonu kuriera DHL: …": whose phone or account it is stands between.
