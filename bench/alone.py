@@ -122,7 +122,7 @@ LEASES = 100
 
 def leasing(folder: Path, *, quick: bool) -> Iterator[Result]:
     """Leases from a spool of 1,000 and of 1,000,000 waiting mails."""
-    small, large = 1_000, 100_000 if quick else 1_000_000
+    small, large = 1_000, 20_000 if quick else 1_000_000
     took = {}
     for count in (small, large):
         path = folder / f"{count}.db"
