@@ -220,7 +220,7 @@ MAILS = st.lists(
 ).map(b"".join)  # fmt: skip
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(MAILS, st.lists(st.integers(min_value=0, max_value=200), max_size=10))
 async def test_what_a_reader_knows_is_what_reading_it_through_would_tell(
     raw: bytes, cuts: list[int]
