@@ -48,12 +48,14 @@ EIGHT_BIT, EIGHT_BIT_HEADER = 1, 2  # migrations/0004_content_facts.sql
 
 
 def facts_column(facts: ContentFacts | None) -> int | None:
+    """Facts as they are stored: the sum of the two bits, ``None`` for not known."""
     if facts is None:
         return None
     return EIGHT_BIT * facts.eight_bit + EIGHT_BIT_HEADER * facts.eight_bit_header
 
 
 def facts_of(column: int | None) -> ContentFacts | None:
+    """The inverse of :func:`facts_column`."""
     if column is None:
         return None
     return ContentFacts(bool(column & EIGHT_BIT), bool(column & EIGHT_BIT_HEADER))

@@ -55,13 +55,18 @@ class Waiting:
         try:
             return await self.future
         except asyncio.CancelledError:
-            # The future went with us; its answer, if one is coming, needs another. (A shield
-            # would keep it, at the price of two more for each mail.)
-            if self.future.cancelled():
-                self.future = self.loop.create_future()
             if not self.abandon():
+                self.renew()
                 await until_done(self.future)
             raise
+
+    def renew(self) -> None:
+        """On the loop: give the answer a place again, where the future went with who waited.
+
+        (A shield would keep it, at the price of two more futures for each mail.)
+        """
+        if self.future.cancelled():
+            self.future = self.loop.create_future()
 
 
 def steps_of(batch: Sequence[Waiting]) -> list[list[Waiting]]:
@@ -98,8 +103,7 @@ def tell(batch: Sequence[Waiting]) -> None:
 def _hand_out(done: Sequence[Waiting]) -> None:
     """On the loop: hand out the results of a batch."""
     for waiting in done:
-        if waiting.future.cancelled():  # whoever waits has been cancelled, and will look again
-            waiting.future = waiting.loop.create_future()
+        waiting.renew()  # whoever waits may have been cancelled just now, and will look again
         if waiting.future.done():
             continue
         if waiting.error is not None:
