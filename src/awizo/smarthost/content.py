@@ -139,6 +139,7 @@ def _has_dot_line(piece: bytes) -> bool:
 
 
 def damaged() -> PermanentFailure:
+    """What is to be raised for a content that is not what was accepted."""
     return PermanentFailure("content_damaged", "its digest is another one now")
 
 
@@ -185,43 +186,40 @@ class Content:
             PermanentFailure: ``content_unsafe``, ``content_damaged``.
             NotFound: It is no longer kept.
         """
-        looking = None if self._keep and message.facts is not None else _Looking()
-        digest = hashlib.sha256()
+        known = message.facts if self._keep else None
+        looking, digest = _Looking(), hashlib.sha256()
         async for chunk in self.chunks():
-            if looking is not None:
+            if known is None:
                 looking.take(chunk)
             if self._keep:
                 digest.update(chunk)
-        if looking is not None:
-            looking.end()
+        facts = looking.end() if known is None else known
         if self._keep:
             if digest.hexdigest() != message.sha256:
                 raise damaged()
             self.proven_sha256 = message.sha256
-        if looking is not None:
-            return ContentFacts(looking.eight_bit, looking.eight_bit_header)
-        assert message.facts is not None
-        return message.facts
+        return facts
 
 
 class _Looking:
     """Reads a content through: whether it is safe, and where it has bytes beyond ASCII."""
 
     def __init__(self) -> None:
-        self.eight_bit = self.eight_bit_header = False
+        self._eight_bit = self._eight_bit_header = False
         self._stuffing = Stuffing()
         self._in_header, self._tail = True, CRLF
 
     def take(self, chunk: bytes) -> None:
         self._stuffing.check(chunk)
-        self.eight_bit = self.eight_bit or not chunk.isascii()
+        self._eight_bit = self._eight_bit or not chunk.isascii()
         if self._in_header:
             seen = self._tail + chunk
             end = seen.find(HEADER_END)
             self._in_header = end < 0
             head = seen if self._in_header else seen[:end]
-            self.eight_bit_header = self.eight_bit_header or not head.isascii()
+            self._eight_bit_header = self._eight_bit_header or not head.isascii()
             self._tail = seen[-len(HEADER_END) + 1 :]
 
-    def end(self) -> None:
+    def end(self) -> ContentFacts:
         self._stuffing.end()
+        return ContentFacts(self._eight_bit, self._eight_bit_header)
