@@ -88,10 +88,11 @@ RECEIPT_SYMBOL = re.compile(
     r"(?:[/_\-][A-Z0-9]{1,8}){1,4}(?![\w/])"
 )
 # "Nr W/1180/26" in a line of its own; streets have numbers with a stroke in them as well.
-RECEIPT_WORD = re.compile(
+RECEIPT_LINE = re.compile(
     r"(?m)^(?i:nr|numer)(?i: systemowy| dokumentu)?[ .:]{1,3}"
     r"((?:[A-Z][A-Z0-9]{0,7}(?:/[A-Z0-9]{1,8}){1,4}|\d{1,8}(?:/[A-Z0-9]{1,8}){2,4}))(?![\w/])"
 )
+# Looks like a date as well as like a number ("15/10/2026"): its label alone decides nothing.
 DATE_ALONE = re.compile(r"\d{1,2}[./\-]\d{1,2}[./\-]\d{4}|\d{4}[./\-]\d{1,2}[./\-]\d{1,2}|20\d{6}")
 NUMBER_LIKE = re.compile(r"(?<![\w/\-#])#?[A-Z0-9]+(?:[/\-_ ][A-Z0-9]+){0,5}(?![\w/\-])")
 # What a document of a kind calls its own number, best first.
@@ -106,7 +107,9 @@ _OWN = {
 def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str | None, str | None]:
     """Its own number, and the number of the document that it corrects.
 
-    Of several numbers that are called a document's the one that the file is named after is its own.
+    Of a correction's several numbers the one that the file is named after is its own; of any other
+    document's that one, where no word calls a number its own. Both are ``None`` for papers that
+    have none.
     """
     if kind not in _OWN:
         return None, None
@@ -116,15 +119,12 @@ def document_number(text: str, kind: DocumentKind, name: str = "") -> tuple[str 
     if kind is DocumentKind.CORRECTION:
         found = _own_of_correction(found, number_in_name(name))
         refers = _first(found, (Numbers.REFERRED,))
-    else:
-        by_symbol = RECEIPT_SYMBOL.search(head) if kind is DocumentKind.RECEIPT else None
-        if by_symbol is not None:
-            return " ".join(by_symbol[0].split()), None
-        if not any(_is_labelled_own(one, kind) for one in found):
-            named = _as_file_is_named(head, number_in_name(name), text)
-            by_word = RECEIPT_WORD.search(head) if kind is DocumentKind.RECEIPT else None
-            if named is not None or by_word is not None:
-                return named or (by_word[1] if by_word else None), None
+    elif kind is DocumentKind.RECEIPT and (printed := _printed_by_a_till(head, found)) is not None:
+        return printed, None
+    elif not any(_is_labelled_own(one, kind) for one in found):
+        named = _as_file_is_named(head, number_in_name(name), text)
+        if named is not None:
+            return named, None
     for of in _OWN[kind]:
         for labelled in (True, False):
             own = [
@@ -155,6 +155,18 @@ def _without_noun(head: str, kind: DocumentKind, found: Sequence[FoundNumber]) -
             return one.number
     symbol = VARIABLE_SYMBOL.search(plain(head))
     return symbol[1] if symbol and kind is DocumentKind.INVOICE else None
+
+
+def _printed_by_a_till(head: str, found: Sequence[FoundNumber]) -> str | None:
+    """A receipt's number by its symbol; behind "Nr" in a line of its own, if no word calls
+    another one the receipt's."""
+    by_symbol = RECEIPT_SYMBOL.search(head)
+    if by_symbol is not None:
+        return " ".join(by_symbol[0].split())
+    behind_nr = RECEIPT_LINE.search(head)
+    if behind_nr is None or any(_is_labelled_own(one, DocumentKind.RECEIPT) for one in found):
+        return None
+    return behind_nr[1]
 
 
 def _is_labelled_own(found: FoundNumber, kind: DocumentKind) -> bool:
