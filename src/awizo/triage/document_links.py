@@ -53,7 +53,7 @@ from awizo.triage.link_words import (
     PATH_EITHER,
     PATH_INVOICE,
     PATH_RECEIPT,
-    PAY_OR_FILL_IN,
+    PAY_LABEL,
     PROFORMA,
     QUERY_ID,
     RECEIPT_WORD,
@@ -237,9 +237,9 @@ def _kind_of(placed: _Placed, mail: _Mail) -> Kind | None:
         return _by_rule(rule, placed, said, address, mail)
     if OTHER_LABEL.search(label) or not rest.strip("/?#"):
         return None
-    if FORM_LABEL.search(label) or FORM_PATH.search(address.partition("?")[0] + "?"):
+    if FORM_LABEL.search(label) or FORM_PATH.search(address.partition("?")[0]):
         return None
-    if PAY_OR_FILL_IN.search(label) and not said.document:
+    if PAY_LABEL.search(label) and not said.document:
         return None
     in_path = _words_of_address(host, address)
     one = TOKEN.search(rest) is not None and FETCH_WORD.search(label) is not None

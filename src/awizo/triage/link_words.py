@@ -96,12 +96,10 @@ OTHER_PATH = re2.compile(
 MY_PLACE = re2.compile(r"konto(?:/|$)|account(?:/|$)|zwrot|return")
 # By these shop programs show one document: Shopware 6, with the document's id and its own key.
 SHOP_ROUTE = re2.compile(r"/account/order/document/[0-9a-f]{8,32}/\w{6,}")
-# To be paid or filled in: what is meant where no document is named with it.
-PAY_OR_FILL_IN = re2.compile(
-    r"platnosc|payment|platb[a-z]|zahlung|formularz|formular|urlap|(?:^|[^a-z])form(?:[^a-z]|$)"
-)
-FORM_LABEL = re2.compile(r"formularz|formular|urlap|(?:^|[^a-z])form(?:[^a-z]|$)")
-FORM_PATH = re2.compile(r"formular|urlap|/form$|/form[?]")
+# A form is none, whatever it asks for; what is to be paid, where the label names no document.
+FORM_LABEL = re2.compile(r"formular|urlap|(?:^|[^a-z])form(?:[^a-z]|$)")
+FORM_PATH = re2.compile(r"formular|urlap|/form$")
+PAY_LABEL = re2.compile(r"platnosc|payment|platb[a-z]|zahlung")
 # What makes an address one thing's own. Words joined by dashes are a page's: "faktura-na-zadanie".
 SPECIFIC = re.compile(r"\d|[A-Z]{6,}|[A-Za-z_]{16,}|(?=[A-Za-z]*[a-z][A-Z])[A-Za-z]{8,}")
 QUERY_ID = re.compile(

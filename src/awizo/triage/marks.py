@@ -427,12 +427,12 @@ LINK_BAR = r"^(?:[^|•·\d?!\n]{2,40}[|•·]){2,}[^|•·\d?!\n]{2,40}[|•·]
 # What keeps a line from being taken for boilerplate: a question, money, a long number, a
 # document or code in hand, a parcel on its way.
 # A parcel's, most likely: no phone's, register's or account's.
-LONG = (
+PARCEL_NUMBER = (
     r"(?:^|\b(?:nr|numer|przesylk\w*|paczk\w*|dhl|dpd|gls|ups|fedex|inpost|pocztex|packeta|orlen)"
     r"[ :]{1,2})\d{11,24}\b"
 )
 NEWS = (
-    rf"{LONG}|"
+    rf"{PARCEL_NUMBER}|"
     r"\?|\b\d+[.,]\d{2} ?(?:zl|pln|eur|kc|czk|huf|ft|usd|uah|грн|€|\$)|\b\d{3,} ?(?:zl|pln|ft"
     r"|huf|kc)\b"
     r"|[0-9a-f]{8}-[0-9a-f]{4}-|\bw zalaczeniu"
@@ -470,7 +470,7 @@ DEVICE = compiled("|".join(DEVICES))
 SHOP_RULE = compiled(flat(SHOP_RULES))
 FOOTER = compiled(flat({**FOOTERS, **SHOP_RULES, "bars": (SOCIAL_NAMES, LINK_BAR)}))
 NEWS_OF_ITS_OWN = compiled(NEWS)
-LONG_NUMBER = compiled(LONG)
+PARCEL_TOLD = compiled(PARCEL_NUMBER)
 BLOCK_FIELDS = tuple(
     compiled(pattern) for pattern in (FIELD_FROM, FIELD_DATE, FIELD_TO, FIELD_SUBJECT)
 )

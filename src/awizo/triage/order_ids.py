@@ -67,12 +67,9 @@ LEAVE_LABEL = re.compile(
     r"\bz?rezygn\w*\b(?! z zamow)|wypis\w* (?:sie|mnie)|unsub|odhlas|leirat|abmeld|відпис|"
     r"opt-?out"
 )
-ORDER_KEY = re.compile(
-    r"(?:\w{0,8}[-_])?(?:order|zamowieni\w|objednavk\w|checkout(?:[-_]?form)?)(?:[-_]?(?:id|uuid|nr|no|number))?"
-)
 ORDER_PATH = re.compile(r"order|zamow|objednav|rendeles|bestell|checkout|purchase|allegro|zakup")
 FOREIGN_KEY = re.compile(
-    r"token|key|hash|sig|utm|mail|pref|unsub|session|sid|uid|user|cid|mid|rid|auth|secret|access|"
+    r"token|key|hash|sig|utm|mail|pref|unsub|session|sid|uid|user|cid|mid|(?<!orde)rid|auth|secret|access|"
     r"payment|client|customer|contact|message|campaign"
 )
 
@@ -116,9 +113,7 @@ def ids_in_links(links: Iterable[Link]) -> list[OrderReference]:
                 found.append(OrderReference(match[0], "link"))
         for key, value in parse_qsl(parts.query):
             uuid = ORDER_UUID.fullmatch(value)
-            if uuid is None or (
-                FOREIGN_KEY.search(key) and not (ORDER_KEY.fullmatch(key) and is_order_uuid(value))
-            ):
+            if uuid is None or FOREIGN_KEY.search(key):
                 continue
             if is_order_uuid(value) or ORDER_PATH.search(key):
                 found.append(OrderReference(value, "link"))

@@ -23,8 +23,8 @@ from awizo.triage.marks import (
     DIVIDER,
     FOOTER,
     GREETING_TOO,
-    LONG_NUMBER,
     NEWS_OF_ITS_OWN,
+    PARCEL_TOLD,
     SHOP_RULE,
     SIGN_OFF,
     WHO_OR_WHEN,
@@ -342,7 +342,7 @@ def _is_boilerplate(line: str) -> bool:
         return False
     known = other = 0
     for number, sentence in enumerate(_SENTENCE.split(line)):
-        if SHOP_RULE.search(sentence) and not LONG_NUMBER.search(sentence):
+        if SHOP_RULE.search(sentence) and not PARCEL_TOLD.search(sentence):
             known += len(sentence)
         elif FOOTER.search(sentence):
             if NEWS_OF_ITS_OWN.search(_CAPITAL.sub("", sentence).replace("?", " ")):
