@@ -42,6 +42,7 @@ REPORTING_S = 8.0
 
 NOT_TO_BE_HAD_S = 0.05  # until due work is looked at again that a round did not get
 BREATH_S = 0.003  # from the beginning of one round of leasing to that of the next
+LONGEST_BREATH_S = 0.024  # while round after round finds nothing that it may begin
 
 JUDGING = 4
 FORWARDING = 16  # by one smarthost; from there on no more is leased for it
@@ -113,6 +114,7 @@ class Worker:
 
     async def run(self) -> None:
         """Work until :meth:`stop`; a store that fails is asked again, nothing is given up."""
+        breath_s = BREATH_S
         async with asyncio.TaskGroup() as group:
             helpers = [
                 group.create_task(self._renew_leases()),
@@ -122,8 +124,10 @@ class Worker:
                 while not self._stopping:
                     round_began = asyncio.get_running_loop().time()
                     try:
-                        began = await self._begin_what_is_due()
-                        if not began:
+                        if await self._begin_what_is_due():
+                            breath_s = BREATH_S
+                        else:
+                            breath_s = min(2 * breath_s, LONGEST_BREATH_S)
                             await self._sleep()
                     except StoreError as error:
                         log.warning("store_not_well", error=str(error))
@@ -133,7 +137,7 @@ class Worker:
                         await asyncio.sleep(SICK_STORE_S)
                     # After a rest this costs nothing; under load it makes rounds larger.
                     took_s = asyncio.get_running_loop().time() - round_began
-                    await asyncio.sleep(max(0.0, BREATH_S - took_s))
+                    await asyncio.sleep(max(0.0, breath_s - took_s))
             finally:
                 for helper in helpers:
                     helper.cancel()
