@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
@@ -16,7 +15,7 @@ from typing import Any
 
 from awizo.allegro.ports import AccountRecord, TokenPair
 from awizo.errors import SettingsError
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import (
     Database,
     Row,
@@ -160,7 +159,7 @@ def _params(record: AccountRecord, sealer: Sealer | None) -> dict[str, Any]:
 
 
 def _tokens(text: str) -> TokenPair:
-    data = json.loads(text)
+    data = read_json(text)
     return TokenPair(
         access_token=data["access_token"],
         refresh_token=data["refresh_token"],

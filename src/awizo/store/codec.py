@@ -14,12 +14,14 @@ import dataclasses
 import json
 import operator
 import types
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import orjson
 
 from awizo.model import ACTION_NAMES, Action
 
@@ -28,90 +30,81 @@ T = TypeVar("T")
 _ACTIONS = {name: kind for kind, name in ACTION_NAMES.items()}
 
 
-# Made once: json.dumps makes one for each call with settings of its own.
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_encoded_ascii = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def to_json(value: Any) -> str:
-    return encoded(plain(value))
+    """The value as text.
 
-
-def encoded(readable: Any) -> str:
-    """What JSON knows already, as its text."""
-    text = _encoded(readable)
+    Raises:
+        TypeError: There is something in it that has no form in JSON here.
+    """
     try:
-        text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, from a broken mail
-        return _encoded_ascii(readable)
-    return text
+        return orjson.dumps(value, _form, orjson.OPT_PASSTHROUGH_DATACLASS).decode()
+    except TypeError:
+        return _encoded(value)
+
+
+def read_json(text: str | bytes) -> Any:
+    """What a text says: dicts, lists, strings, numbers, true, false, null.
+
+    Raises:
+        ValueError: It is no JSON.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def from_json(kind: type[T], text: str) -> T:
     reader: Callable[[Any], T] = _reader(_as_key(kind))
-    return reader(json.loads(text))
+    return reader(read_json(text))
 
 
 def action_from_json(text: str) -> Action:
-    action: Action = _read_action(json.loads(text))
+    action: Action = _read_action(read_json(text))
     return action
 
 
-def plain(value: Any) -> Any:
-    """The value as JSON knows it: dicts, lists, strings, numbers, true, false, null."""
-    return _writer(_as_key(type(value)))(value)
+def _form(value: Any) -> Any:
+    """What a writer of JSON does not know, in a form that it does; what is in it may be next."""
+    return _former(_as_key(type(value)))(value)
 
 
 @cache
-def _writer(kind: type[Any]) -> Callable[[Any], Any]:
-    """How a value of type *kind* is brought into its JSON form."""
-    writer: Callable[[Any], Any]
+def _former(kind: type[Any]) -> Callable[[Any], Any]:
+    former: Callable[[Any], Any]
     if issubclass(kind, Enum):
-        writer = operator.attrgetter("value")
-    elif issubclass(kind, str | bool | int | float | types.NoneType):
-        writer = _itself
+        former = operator.attrgetter("value")
     elif issubclass(kind, datetime):
-        writer = kind.isoformat
+        former = kind.isoformat
     elif issubclass(kind, Decimal):
-        writer = str
+        former = str
     elif issubclass(kind, Mapping):
-        writer = _plain_mapping
+        former = dict
     elif issubclass(kind, frozenset | set):
-        writer = _plain_set
-    elif issubclass(kind, tuple | list):
-        writer = _plain_list
+        former = sorted
+    elif issubclass(kind, tuple):
+        former = list
     elif dataclasses.is_dataclass(kind):
-        writer = _dataclass_writer(kind)
+        former = _dataclass_former(kind)
     else:
         raise TypeError(f"{kind.__name__} has no form in JSON here")
-    return writer
+    return former
 
 
-def _plain_mapping(value: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(plain(key)): plain(item) for key, item in value.items()}
-
-
-def _plain_set(value: Collection[Any]) -> list[Any]:
-    return sorted(plain(item) for item in value)
-
-
-def _plain_list(value: Collection[Any]) -> list[Any]:
-    return [plain(item) for item in value]
-
-
-def _dataclass_writer(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
+def _dataclass_former(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
     names = tuple(field.name for field in dataclasses.fields(kind))
     action = ACTION_NAMES.get(kind)
     head = {} if action is None else {"action": action}
 
-    def write(value: Any) -> dict[str, Any]:
-        fields = dict(head)
-        for name in names:
-            item = getattr(value, name)
-            fields[name] = plain(item)
-        return fields
+    def form(value: Any) -> dict[str, Any]:
+        return {**head, **{name: getattr(value, name) for name in names}}
 
-    return write
+    return form
+
+
+# What orjson does not take (half a surrogate pair from a broken mail, a number beyond 64 bits) is
+# written by the standard library, in ASCII.
+_encoded = json.JSONEncoder(separators=(",", ":"), default=_form).encode
 
 
 def _read_action(data: Mapping[str, Any]) -> Any:

@@ -6,14 +6,13 @@ Out: state, jobs, problem, notes, history; and which of its jobs may be handed o
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from awizo.model import Action, DeliveryState, HistoryEntry, Job, JobState
 from awizo.spool.port import Decide, Ending
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import NOTHING, Row, Transaction, micros, micros_or_none
 from awizo.store.rows import (
     ADD_JOB,
@@ -83,7 +82,7 @@ def _change_delivery(
     if ending.problem is not None:
         changes["problem"] = ending.problem or None
     if ending.notes:
-        notes = [*json.loads(delivery["notes"]), *ending.notes]
+        notes = [*read_json(delivery["notes"]), *ending.notes]
         changes["notes"] = to_json(tuple(dict.fromkeys(notes)))
     if ending.due_at is not None:
         changes["due_at"] = micros(ending.due_at)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
-from awizo.store.codec import encoded
+from awizo.store.codec import to_json
 from awizo.store.database import NewRow, Transaction, among
 from awizo.store.messages import MessageRows
 from awizo.store.rows import HISTORY_COLUMNS, NEW_JOB_COLUMNS
@@ -125,7 +125,7 @@ def _written(rows: MessageRows) -> str:
         "jobs": rows.jobs,
         "history": rows.history,
     }
-    return encoded(
+    return to_json(
         {
             table: [[row[column] for column in columns] for row in parts[table]]
             for table, columns in _TABLES.items()

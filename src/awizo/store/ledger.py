@@ -6,14 +6,13 @@ Out: the one entry that stands for it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from awizo.allegro.ports import LedgerEntry
 from awizo.errors import NotFound, StoreError
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import (
     Database,
     Row,
@@ -159,7 +158,7 @@ def _entry(row: Row) -> LedgerEntry:
             **row,
             "created_at": moment_or_none(row["created_at"]),
             "updated_at": moment_or_none(row["updated_at"]),
-            "proof": json.loads(row["proof"]),
+            "proof": read_json(row["proof"]),
         }
     )
 

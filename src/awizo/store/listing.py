@@ -6,7 +6,6 @@ Out: StoredDelivery, in pages that one transaction reads.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from awizo.model import DeliveryState, Disposition, JobState, Kind
 from awizo.spool.ids import RANDOM_BYTES, new_id
 from awizo.spool.port import Counts, StoredDelivery, Tally
+from awizo.store.codec import read_json
 from awizo.store.database import Row, Transaction, among, micros, moment, moment_or_none
 from awizo.store.rows import DELIVERY_COLUMNS, Messages, entry_of, jobs_of
 
@@ -104,7 +104,7 @@ def _stored(
         StoredDelivery(
             delivery=messages.delivery(row),
             jobs=tuple(jobs[row["id"]]),
-            verdict=json.loads(row["verdict"]) if row["verdict"] else None,
+            verdict=read_json(row["verdict"]) if row["verdict"] else None,
             history=tuple(entry_of(entry) for entry in history),
             forwarded_at=moment_or_none(row["forwarded_at"]),
             content_kept=messages.row(row["message_id"])["content_in"] != "none",

@@ -6,11 +6,10 @@ Out: the value again until its time is over.
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from typing import Any
 
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import Database, Transaction, micros, micros_or_none
 
 
@@ -25,7 +24,7 @@ class DatabaseMemory:
                 AND (until IS NULL OR until > :now)""",
                 {"account": account, "key": key, "now": micros(now)},
             )
-            return None if row is None else json.loads(row["value"])
+            return None if row is None else read_json(row["value"])
 
         return await self._database.read(unit)
 

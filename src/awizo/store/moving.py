@@ -14,7 +14,6 @@ with which the same command goes on, or one that was not touched.
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ import structlog
 
 import awizo.store.inbox as inbox
 from awizo.errors import NotFound, StoreError
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import Database, Row, Transaction, micros
 from awizo.store.leasing import TABLES as LEASED
 from awizo.store.sqlite import SqliteDatabase
@@ -154,7 +154,7 @@ def move_of(tx: Transaction) -> dict[str, Any] | None:
     row = tx.row("SELECT value FROM facts WHERE name = :name", {"name": MOVE})
     if row is None:
         return None
-    state: dict[str, Any] = json.loads(row["value"])
+    state: dict[str, Any] = read_json(row["value"])
     return state
 
 
@@ -193,7 +193,7 @@ def _note(tx: Transaction, state: dict[str, Any]) -> None:
     tx.execute(
         """INSERT INTO facts (name, value) VALUES (:name, :value)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value""",
-        {"name": MOVE, "value": json.dumps(state)},
+        {"name": MOVE, "value": to_json(state)},
     )
 
 

@@ -9,7 +9,6 @@ decision see everything that was reported before.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -18,7 +17,7 @@ from typing import Any
 from awizo.errors import LeaseLost, NotFound
 from awizo.model import Action, DeliveryState, Forward, HistoryEntry, Job, JobState
 from awizo.spool.port import Decide, Ending, FollowUp, Judgement
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import Row, Transaction, micros
 from awizo.store.endings import add_jobs, apply, arm, cancel_open_jobs, decide_and_apply
 from awizo.store.endings import write_delivery as write
@@ -334,5 +333,5 @@ def _delivery_of(tx: Transaction, job: Job) -> Row:
 def _merged(tx: Transaction, job: Job, progress: Mapping[str, Any] | None) -> str:
     """What is known of a job's progress with the news put over it."""
     row = tx.row("SELECT progress FROM jobs WHERE id = :id", {"id": job.id})
-    known = json.loads(row["progress"]) if row is not None else {}
+    known = read_json(row["progress"]) if row is not None else {}
     return to_json({**known, **(progress or {})})

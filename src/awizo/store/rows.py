@@ -6,7 +6,6 @@ Out: Delivery, Job, HistoryEntry, FollowUp; entries appended to the history.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,7 +27,7 @@ from awizo.model import (
     action_name,
 )
 from awizo.spool.port import FollowUp
-from awizo.store.codec import action_from_json, from_json, to_json
+from awizo.store.codec import action_from_json, from_json, read_json, to_json
 from awizo.store.database import Row, Transaction, adding, among, micros, moment, moment_or_none
 
 DELIVERY_COLUMNS = """d.id, d.message_id, d.route, d.account, d.recipient_index, d.to_buyer,
@@ -76,7 +75,7 @@ class Messages:
         return self._rows[message_id]
 
     def accounts(self, message_id: str) -> tuple[str, ...]:
-        return tuple(json.loads(self._rows[message_id]["accounts"]))
+        return tuple(read_json(self._rows[message_id]["accounts"]))
 
     def message(self, message_id: str) -> SpooledMessage:
         if message_id not in self._decoded:
@@ -107,7 +106,7 @@ class Messages:
             disposition=Disposition(row["disposition"]) if row["disposition"] else None,
             order_id=row["order_id"],
             problem=row["problem"],
-            notes=tuple(json.loads(row["notes"])),
+            notes=tuple(read_json(row["notes"])),
             plan=from_json(Plan, row["plan"]) if row["plan"] else None,
             attempts=row["attempts"],
             due_at=moment_or_none(row["due_at"]),
@@ -126,7 +125,7 @@ def job_of(row: Row) -> Job:
         attempts=row["attempts"],
         queued_at=moment(row["queued_at"]),
         due_at=moment(row["due_at"]),
-        progress=json.loads(row["progress"]),
+        progress=read_json(row["progress"]),
         code=row["code"],
         reply=row["reply"],
         lease=row["lease"] or "",
@@ -138,7 +137,7 @@ def entry_of(row: Row) -> HistoryEntry:
     return HistoryEntry(
         at=moment(row["at"]),
         event=row["event"],
-        data=json.loads(row["data"]),
+        data=read_json(row["data"]),
         job_id=row["job_id"],
     )
 
@@ -151,7 +150,7 @@ def follow_up_of(row: Row) -> FollowUp:
         kind=row["kind"],
         due_at=moment(row["due_at"]),
         attempts=row["attempts"],
-        data=json.loads(row["data"]),
+        data=read_json(row["data"]),
         lease=row["lease"] or "",
     )
 

@@ -17,6 +17,7 @@ import traceback
 from pathlib import PurePath
 from typing import Any, TextIO
 
+import orjson
 import structlog
 from structlog.typing import Processor
 
@@ -75,12 +76,11 @@ def _unknown(value: Any) -> Any:
     return value.__structlog__() if hasattr(value, "__structlog__") else repr(value)
 
 
-# Made once: json.dumps makes one for each line.
-_ENCODER = json.JSONEncoder(ensure_ascii=False, default=_unknown)
-
-
 def _as_json(event: Any, **_: Any) -> str:
-    return _ENCODER.encode(event)
+    try:
+        return orjson.dumps(event, _unknown).decode()
+    except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        return json.dumps(event, default=_unknown)
 
 
 def places(error: BaseException) -> list[str]:
