@@ -62,7 +62,7 @@ async def is_sent_away(listener: Listener, client: RawClient, trickle: bytes) ->
     try:
         with contextlib.suppress(ConnectionError):
             await client.rest(timeout_s=20)
-        await until(lambda: not listener.server._tasks)
+        await until(lambda: not listener.server.open_connections)
     finally:
         dripping.cancel()
         await asyncio.gather(dripping, return_exceptions=True)

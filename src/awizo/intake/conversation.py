@@ -8,8 +8,9 @@ it does otherwise than a server on the open network must is replaced here and in
 ``tests/intake/test_intake_aiosmtpd_traps.py`` names each.
 
 Commands are obeyed where their bytes arrive, in the transport's own callback. Only what has to
-wait for something (the store, a password, a handshake) goes to the connection's task: a task
-that is woken for each line would cost more than all else that is done for the line.
+wait for something (the store, a password, a handshake, a client that does not read) is a task,
+which ends when nothing waits any more: one for each connection, woken for each line, would cost
+more than all else that is done.
 
 Sources: RFC 5321 sections 4.1, 4.3 and 4.5.3; RFC 2920 (pipelining); RFC 2034.
 """
@@ -29,7 +30,7 @@ from aiosmtpd.smtp import SMTP
 
 from awizo.intake import replies
 from awizo.intake.replies import Reply
-from awizo.intake.wire import ConnectionEnded, LineTooLong, Sink, Wire
+from awizo.intake.wire import ConnectionEnded, LineTooLong, Wire
 from awizo.settings import Intake
 from awizo.telemetry import metrics
 from awizo.telemetry.logging import places
@@ -42,11 +43,15 @@ MAX_AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4.5
 MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 REPLIES_AT_ONCE = 50
 UNREAD_BYTES = 65_536
+BUSY_LOOK_S = 1.0  # until patience is asked again, when it ends while we are busy ourselves
 LINGER_S = 1.0  # a client that is still sending gets so long to read why it is cut off
 NEVER = float("inf")
 
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _OTHER_PROTOCOLS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "CONNECT", "DELETE"})
+
+Sink = Callable[[bytes], bytes | None]
+"""Takes a chunk; returns ``None`` to get more, or the bytes that are not its own any more."""
 
 Work = Awaitable[None]
 Command = Callable[[Any, str], Work | None]
@@ -69,22 +74,27 @@ class Conversation(SMTP, ABC):
     Args:
         client: Address of the client for the log.
         tls: The connection began with a handshake.
+        refusal: Greets in place of the greeting, and is the end.
     """
 
     commands: ClassVar[dict[str, Command]]
     transport: asyncio.Transport
+    on_end: Callable[[], None] | None = None
+    """Called once, when the connection is gone and nothing is done for it any more."""
 
-    def __init__(self, limits: Intake, *, greeting: str, client: str, tls: bool) -> None:
+    def __init__(
+        self, limits: Intake, *, greeting: Reply, client: str, tls: bool, refusal: Reply | None
+    ) -> None:
         # Not SMTP.__init__: it looks through every attribute of itself and of the handler for
         # each connection, which costs more than a mail. The table of commands is made once.
         self.loop = asyncio.get_running_loop()
+        self.task: asyncio.Task[None] | None = None  # with what has to wait
         self._intake = limits
-        self._greeting = greeting
-        self._shown_client = client
+        self._greeting = greeting if refusal is None else refusal
+        self.shown_client = client
         self._tls = tls
         self._wire = Wire(self.loop, self._pause, self._resume)
-        self._made = self.loop.create_future()
-        self._lost = self.loop.create_future()
+        self._made = self._gone = False
         self._writable: asyncio.Future[None] | None = None  # there while the client does not read
         self._out: list[bytes] = []
         self._line = b""  # the beginning of one
@@ -92,9 +102,9 @@ class Conversation(SMTP, ABC):
         self._more_waits = False  # bytes have arrived behind the command that is obeyed
         self._message: Sink | None = None
         self._work: Work | None = None
-        self._busy = False  # with what had to wait
-        self._closing = False
+        self._closing = False  # the last reply is said
         self._cut = False  # the client may still be sending
+        self._parting = False  # it is on its way, too
         self._draining = False
         self._deadline = NEVER
         self._timer: asyncio.TimerHandle | None = None
@@ -126,22 +136,30 @@ class Conversation(SMTP, ABC):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are asyncio's by shape only
-        if not self._made.done():
-            self._made.set_result(None)
+        self._made = True
+        self.say(self._greeting)
+        self._go_on(b"")
 
     def data_received(self, data: bytes) -> None:
-        self._wire.feed(data)
+        if self.task is not None:
+            self._wire.feed(data)
+        elif not self._parting:
+            self._go_on(data)
 
     def eof_received(self) -> bool:
         self._wire.end()
+        if self._parting:
+            self.transport.close()
+        elif self.task is None:
+            self._part()
         return not self._tls  # half-closed: what was sent before still gets its answer
 
     def connection_lost(self, error: Exception | None) -> None:
+        self._gone = True
         self._wire.end()
         self.resume_writing()
-        for waited_for in (self._made, self._lost):
-            if not waited_for.done():
-                waited_for.set_result(None)
+        if self.task is None:
+            self._part()
 
     def pause_writing(self) -> None:
         if self._writable is None:
@@ -162,104 +180,148 @@ class Conversation(SMTP, ABC):
 
     # -- the conversation ------------------------------------------------------------------------
 
-    async def run(self, refusal: Reply | None = None) -> None:
-        """Talk until one of both ends it. With *refusal* that is the greeting and the end."""
+    def _go_on(self, data: bytes) -> None:
+        """Do what can be done at once, and begin a task for the rest."""
         try:
-            await self._made
-            if refusal is not None:
-                self.say(refusal)
-            else:
-                self.say(Reply(self._greeting))
-                await self._talk()
-            await self._flush()
-        except Expired as expired:
-            self.say(expired.reply)
-            with contextlib.suppress(ConnectionEnded, OSError):
+            rest = self._obeyed(data)
+        except Exception as error:
+            self._broke(error)
+            return
+        if self._work is None and self._writable is None and (self._closing or not rest):
+            if self._closing:
+                self._part()
+            return
+        self._wire.feed(rest)
+        self.task = self.loop.create_task(self._attend())
+
+    def _obeyed(self, data: bytes) -> bytes:
+        """Obey what has arrived; returns what has to wait for the task."""
+        rest = self._take(data)
+        if self._message is None and self._work is None and not self._closing:
+            if self._draining and not rest:
+                self.say(replies.CLOSING)
+            elif not data or b"\n" in data:  # a command that trickles in is no sign of life
+                self._patience(self.idle_timeout_s(), self._idle_check)
+        self._answer_at_once()
+        return rest
+
+    async def _attend(self) -> None:
+        """Whatever waits for something, until all that has arrived is dealt with."""
+        try:
+            while True:
+                work, self._work = self._work, None
+                if work is not None:
+                    self._patience(None, self._idle_check)
+                    try:
+                        await work
+                    except (ConnectionEnded, Expired, OSError):
+                        raise
+                    except Exception as error:
+                        self._failed(error)
                 await self._flush()
+                if self._closing:
+                    break
+                if work is None:
+                    await asyncio.sleep(0)  # a flood of commands is not all that we live for
+                self._wire.put_back(self._obeyed(self._wire.take()))
+                if not (self._work or self._closing or self._writable or self._wire.has_bytes):
+                    break
+            self.task = None
+            if self._closing or self._wire.ended:
+                self._part()
+        except Expired as expired:
+            await self._expired(expired.reply)
         except (ConnectionEnded, OSError):  # ssl.SSLError is an OSError
-            pass
+            self._part()
+        except Exception as error:
+            self._broke(error)
         finally:
+            self.task = None
+            self._see_whether_over()
+
+    async def _expired(self, reply: Reply) -> None:
+        self.say(reply)
+        with contextlib.suppress(ConnectionEnded, OSError):
+            await self._flush()
+        self._part()
+
+    def _expire(self, reply: Reply) -> None:
+        """End it, since the client took too long, or has to go."""
+        if self.task is not None:
+            self._wire.interrupt(Expired(reply))
+            return
+        self.say(reply)
+        self._answer_at_once()
+        self._part()
+
+    def _broke(self, error: Exception) -> None:
+        """A bug of ours: say so in the log, and end the connection."""
+        log.error(
+            "connection_failed",
+            client=self.shown_client,
+            error=type(error).__name__,
+            places=places(error),
+        )
+        self.abort()
+        self._part()
+
+    def _part(self) -> None:
+        """Close so that the last reply arrives: a reset would overtake it."""
+        if not self._parting:
+            self._parting = True
+            self._closing = True
             self._patience(None, self._idle_check)
             if self._timer is not None:
                 self._timer.cancel()
+                self._timer = None
             self._message = None
             self.forget_mail()
-            await self._leave()
+            if not self._gone:
+                self._close()
+        self._see_whether_over()
 
-    async def _leave(self) -> None:
-        """Close so that the last reply arrives: a reset would overtake it."""
-        if self._lost.done():
-            return
+    def _close(self) -> None:
         transport = self.transport
-        if self._cut and not self._tls and transport.can_write_eof():
-            with contextlib.suppress(ConnectionEnded, OSError, RuntimeError):  # or TimeoutError
-                async with asyncio.timeout(LINGER_S):
-                    transport.write_eof()
-                    await self._wire.pour(lambda chunk: None)
+        self._answer_at_once()
+        if self._cut and not self._tls and not self._wire.ended and transport.can_write_eof():
+            with contextlib.suppress(OSError, RuntimeError):
+                transport.write_eof()
+            self._timer = self.loop.call_later(LINGER_S, self.abort)
+            return
         transport.close()
         if self._tls or transport.get_write_buffer_size():
-            try:
-                async with asyncio.timeout(LINGER_S):
-                    await asyncio.shield(self._lost)
-            except TimeoutError:
-                transport.abort()
+            self._timer = self.loop.call_later(LINGER_S, self.abort)
 
-    async def _talk(self) -> None:
-        while True:
-            await self._flush()
-            if self._closing:
-                return
-            if self._draining and not self._under_way and not self._wire.has_bytes:
-                self.say(replies.CLOSING)
-                return
-            if self._message is None:
-                self._patience(self.idle_timeout_s(), self._idle_check)
-            await self._wire.pour(self._take)
-            work, self._work = self._work, None
-            if work is not None:
-                self._busy = True
-                self._patience(None, self._idle_check)
-                await self._flush()
-                try:
-                    await work
-                except (ConnectionEnded, Expired, OSError):
-                    raise
-                except Exception as error:
-                    self._failed(error)
-                finally:
-                    self._busy = False
-            elif not self._closing:
-                await self._flush()
-                await asyncio.sleep(0)  # a flood of commands is not all that we live for
+    def _see_whether_over(self) -> None:
+        if self._gone and self._parting and self.task is None:
+            if self._timer is not None:
+                self._timer.cancel()
+            on_end, self.on_end = self.on_end, None
+            if on_end is not None:
+                on_end()
 
     @property
     def _under_way(self) -> bool:
         """Whether something is being done or received that is to end first."""
-        return self._busy or self._message is not None or self._work is not None
+        return self.task is not None or self._message is not None
 
-    def _take(self, chunk: bytes) -> bytes | None:
-        """Obey what has arrived; gives it back from where the connection's task must go on."""
-        rest = chunk
-        while rest and self._message is None:
-            left = self._take_lines(rest)
-            if left is None:
-                self._answer_at_once()
-                return None if self._writable is None else b""  # the task waits for the client
-            rest = left
-            if self._closing or self._work is not None or len(self._out) >= REPLIES_AT_ONCE:
-                return rest
-        if self._message is not None:
-            behind = self._message(rest) if rest else None
-            if behind is None:
-                self._answer_at_once()
-                return None
-            self._message = None
-            self._work = self._message_ended()
-            return behind
-        return None
+    def _take(self, data: bytes) -> bytes:
+        """Obey what has arrived; gives it back from where the task must go on."""
+        while (
+            data and self._work is None and not self._closing and len(self._out) < REPLIES_AT_ONCE
+        ):
+            if self._message is None:
+                data = self._take_lines(data)
+            elif (behind := self._message(data)) is None:
+                return b""
+            else:
+                self._message = None
+                self._work = self._message_ended()
+                data = behind
+        return data
 
-    def _take_lines(self, chunk: bytes) -> bytes | None:
-        """Obey line after line until one of them changes what comes next; ``None``: all done."""
+    def _take_lines(self, chunk: bytes) -> bytes:
+        """Obey line after line until one of them changes what comes next; gives back the rest."""
         data = self._line + chunk if self._line else chunk
         self._line = b""
         start = 0
@@ -279,14 +341,12 @@ class Conversation(SMTP, ABC):
                 or len(self._out) >= REPLIES_AT_ONCE
             ):
                 return data[start:]
-        if start:  # a command that trickles in is no sign of life
-            self._patience(self.idle_timeout_s(), self._idle_check)
         rest = data[start:]
         if len(rest) > MAX_AUTH_LINE_BYTES:
             self._line_skipped = True
         else:
             self._line = rest
-        return None
+        return b""
 
     async def next_line(self) -> bytes | None:
         """The client's next line; ``None`` when it was too long, which it has been told."""
@@ -353,7 +413,7 @@ class Conversation(SMTP, ABC):
         metrics.SMTP_REFUSALS.labels(code).inc()
         if code not in self._noted:  # once for a connection is enough to find out why
             self._noted.add(code)
-            log.info("client_refused", client=self._shown_client, reply=code)
+            log.info("client_refused", client=self.shown_client, reply=code)
 
     async def push(self, status: str | bytes) -> None:
         """aiosmtpd's way to answer, for what it calls itself."""
@@ -386,15 +446,22 @@ class Conversation(SMTP, ABC):
     async def _begin_tls(self, context: ssl.SSLContext, handshake_timeout_s: float) -> None:
         """Turn to TLS. What came in the clear behind the command is thrown away: it may be
         another's words (RFC 3207 section 6)."""
+        await self._flush()
         self._wire.clear()
         self._line = b""
-        transport = await self.loop.start_tls(
-            self.transport,
-            self,
-            context,
-            server_side=True,
-            ssl_handshake_timeout=handshake_timeout_s,
-        )
+        plain, transport = self.transport, None
+        try:
+            transport = await self.loop.start_tls(
+                plain,
+                self,
+                context,
+                server_side=True,
+                ssl_handshake_timeout=handshake_timeout_s,
+            )
+        finally:
+            if transport is None:  # not every loop says that such a connection is lost
+                plain.abort()
+                self._gone = True
         if transport is None:
             raise ConnectionEnded
         self.transport = transport
@@ -403,12 +470,20 @@ class Conversation(SMTP, ABC):
     def ask_to_leave(self) -> None:
         """End the connection as soon as nothing is under way on it."""
         self._draining = True
-        if not self._under_way:
-            self._wire.interrupt(Expired(replies.CLOSING))
+        if self._made and not self._under_way and not self._parting:
+            self._expire(replies.CLOSING)
+
+    def give_up(self) -> None:
+        """It never came to be, or is to end now: there is no transport, or no task for it."""
+        if self._made:
+            self.abort()
+        else:
+            self._gone = True
+            self._part()
 
     def abort(self) -> None:
         """End it now."""
-        if self._made.done() and not self._lost.done():
+        if self._made and not self._gone:
             self.transport.abort()
 
     # -- patience --------------------------------------------------------------------------------
@@ -432,11 +507,12 @@ class Conversation(SMTP, ABC):
         self._timer, self._rings_at = None, NEVER
         now = self.loop.time()
         if now >= self._deadline:
-            self._deadline = self._on_timer(now)
+            busy = self.task is not None and not self._wire.is_read
+            self._deadline = now + BUSY_LOOK_S if busy else self._on_timer(now)
         if self._deadline != NEVER:
             self._timer = self.loop.call_at(self._deadline, self._ring)
             self._rings_at = self._deadline
 
     def _idle_check(self, now: float) -> float:
-        self._wire.interrupt(Expired(replies.IDLE))
+        self._expire(replies.IDLE)
         return NEVER

@@ -13,10 +13,12 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import structlog
 
@@ -26,7 +28,14 @@ from awizo.intake.auth import FailureDelays, Passwords
 from awizo.intake.board import Board
 from awizo.intake.handler import Handler
 from awizo.intake.limits import Connections, Space
-from awizo.intake.proxy import is_in, networks, owner_of, parsed_address, read_proxy_header
+from awizo.intake.proxy import (
+    is_in,
+    networks,
+    on_loopback,
+    owner_of,
+    parsed_address,
+    read_proxy_header,
+)
 from awizo.intake.replies import Reply
 from awizo.intake.session import HANDSHAKE_TIMEOUT_S, SmtpSession, Surroundings
 from awizo.intake.store_watch import StoreWatch
@@ -37,8 +46,10 @@ from awizo.telemetry import metrics
 from awizo.telemetry.logging import places
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 BACKLOG = 511
+CUT_OFF_S = 1.0  # for what was cut off to go
 ACCEPTS_AT_ONCE = 64
 OUT_OF_FILES_PAUSE_S = 1.0
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -109,7 +120,8 @@ class Intake:
         self._resting = False
         self._inherited = False
         self._sessions: set[SmtpSession] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._beginning: set[asyncio.Task[Any]] = set()
+        self._one_gone = asyncio.Event()
         self._certificate: Certificate | None = None
         self._watch: StoreWatch | None = None
         self._closing = False
@@ -148,7 +160,7 @@ class Intake:
         self._allowed = allowed
         self._around = Surroundings(
             settings=settings,
-            greeting=f"220 {hostname} ESMTP Awizo {self._instance_id}",
+            greeting=Reply(f"220 {hostname} ESMTP Awizo {self._instance_id}"),
             hostname=hostname,
             handler=Handler(
                 settings,
@@ -223,6 +235,11 @@ class Intake:
         """Whether a mail that comes now would be taken, as far as is known."""
         return bool(self._listening) and self._watch is not None and not self._watch.sick
 
+    @property
+    def open_connections(self) -> int:
+        """Of this process; those count whose client has not said a word yet."""
+        return self._connections.open
+
     def reload_tls(self) -> bool:
         """Look whether the certificate has changed; handshakes do so by themselves too."""
         return self._certificate is not None and self._certificate.reload()
@@ -236,8 +253,7 @@ class Intake:
         self._stop_listening()
         for session in tuple(self._sessions):
             session.ask_to_leave()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout_s)
+        await self._until_all_gone(timeout_s)
         await self._cut_off()
 
     async def close(self) -> None:
@@ -256,12 +272,20 @@ class Intake:
         for session in tuple(self._sessions):
             session.abort()
         # A mail that is being stored right now is stored or not; nobody is told any more.
-        for task in tuple(self._tasks):
+        tasks = [*self._beginning, *filter(None, [session.task for session in self._sessions])]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._until_all_gone(CUT_OFF_S)
         if self._watch is not None:
             await self._watch.close()
+
+    async def _until_all_gone(self, timeout_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._connections.open:
+                    self._one_gone.clear()
+                    await self._one_gone.wait()
 
     # -- connections -----------------------------------------------------------------------------
 
@@ -280,16 +304,14 @@ class Intake:
                 self._loop.call_later(OUT_OF_FILES_PAUSE_S, self._accept_again, listening)
                 return
             sock.setblocking(False)
-            task = self._loop.create_task(self._serve(sock, address[0], listening.bound))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._let_in(sock, address[0], listening.bound)
 
     def _accept_again(self, listening: _Listening) -> None:
         if listening in self._listening and not self._resting:
             self._loop.add_reader(listening.sock.fileno(), self._accept, listening)
 
-    async def _serve(self, sock: socket.socket, peer: str, bound: Bound) -> None:
-        """One connection from its first byte to its last."""
+    def _let_in(self, sock: socket.socket, peer: str, bound: Bound) -> None:
+        """Begin with a connection; what has to be read in front of the greeting is a task."""
         if self._connections.full:
             with contextlib.closing(sock), contextlib.suppress(OSError):
                 if not bound.implicit_tls:
@@ -297,48 +319,65 @@ class Intake:
             return
         self._connections.opened()
         metrics.SMTP_CONNECTIONS.inc()
-        try:
-            client: str | None = _plain(peer)
-            if is_in(peer, self._proxies):
-                proxied = await read_proxy_header(sock)
-                if proxied is None:
-                    log.warning("proxy_header_refused", peer=peer)
-                    return
-                client = proxied.address
-            with self._counted(client or peer) as admitted:
-                await self._converse(sock, bound, _plain(peer), client, admitted)
-        except (TimeoutError, OSError) as error:  # a handshake that came to nothing
-            log.info("connection_failed", client=peer, error=type(error).__name__)
-        except Exception as error:
-            log.error(
-                "connection_failed",
-                client=peer,
-                error=type(error).__name__,
-                places=places(error),
-            )
-        finally:
-            sock.close()
-            self._connections.closed()
-            metrics.SMTP_CONNECTIONS.dec()
+        address = _plain(peer)
+        if is_in(peer, self._proxies):
+            self._begin(self._read_proxy(sock, address, bound))
+        else:
+            self._converse(sock, bound, address, address)
 
-    async def _converse(
-        self, sock: socket.socket, bound: Bound, peer: str, client: str | None, admitted: bool
-    ) -> None:
+    def _begin(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = self._loop.create_task(work)
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+        return task
+
+    async def _read_proxy(self, sock: socket.socket, peer: str, bound: Bound) -> None:
+        """Hear from a balancer who the client is; in front of a handshake, if there is one."""
+        proxied = None
+        try:
+            proxied = await read_proxy_header(sock)
+        finally:
+            if proxied is None:
+                log.warning("proxy_header_refused", peer=peer)
+                sock.close()
+                self._over(None)
+        if proxied is not None:
+            self._converse(sock, bound, peer, proxied.address)
+
+    def _converse(self, sock: socket.socket, bound: Bound, peer: str, client: str | None) -> None:
+        owner = self._counted_as(client or peer)
+        admitted = owner is None or self._connections.take(owner)
         context = None
         if bound.implicit_tls and self._certificate is not None:
             context = self._certificate.context()
-        session = SmtpSession(self._around, peer=peer, client=client, tls=context is not None)
-        await self._loop.connect_accepted_socket(
+        session = SmtpSession(
+            self._around,
+            peer=peer,
+            client=client,
+            tls=context is not None,
+            refusal=self._refusal(admitted=admitted),
+        )
+        self._sessions.add(session)
+        session.on_end = partial(self._ended, session, owner if admitted else None)
+        beginning = self._loop.connect_accepted_socket(
             lambda: session,  # with TLS, uvloop returns a protocol of its own in its place
             sock,
             ssl=context,
             ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT_S,
         )
-        self._sessions.add(session)
-        try:
-            await session.run(self._refusal(admitted=admitted))
-        finally:
-            self._sessions.discard(session)
+        self._begin(beginning).add_done_callback(partial(_begun, session, sock))
+
+    def _ended(self, session: SmtpSession, owner: str | None) -> None:
+        self._sessions.discard(session)
+        self._over(owner)
+
+    def _over(self, owner: str | None) -> None:
+        """Count a connection no more."""
+        if owner is not None:
+            self._connections.give_back(owner)
+        self._connections.closed()
+        metrics.SMTP_CONNECTIONS.dec()
+        self._one_gone.set()
 
     def _refusal(self, *, admitted: bool) -> Reply | None:
         if self._closing:
@@ -349,19 +388,27 @@ class Intake:
             return replies.STORE_SICK
         return None
 
-    @contextlib.contextmanager
-    def _counted(self, address: str) -> Iterator[bool]:
-        """Count a stranger's connection for its address; yields whether there is room."""
-        ip = parsed_address(address)
-        if (ip is not None and ip.is_loopback) or is_in(address, self._allowed):
-            yield True
-        elif not self._connections.take(owner := owner_of(address)):
-            yield False
-        else:
-            try:
-                yield True
-            finally:
-                self._connections.give_back(owner)
+    def _counted_as(self, address: str) -> str | None:
+        """Whose connection a stranger's is; those that are trusted are not counted for each."""
+        if on_loopback(address) or is_in(address, self._allowed):
+            return None
+        return owner_of(address)
+
+
+def _begun(session: SmtpSession, sock: socket.socket, beginning: asyncio.Task[Any]) -> None:
+    """See that a connection that came to nothing is over."""
+    error = None if beginning.cancelled() else beginning.exception()
+    if error is None and not beginning.cancelled():
+        return
+    name = type(error or asyncio.CancelledError()).__name__
+    if error is None or isinstance(error, TimeoutError | OSError):  # a handshake, say
+        log.info("connection_failed", client=session.shown_client, error=name)
+    else:
+        log.error(
+            "connection_failed", client=session.shown_client, error=name, places=places(error)
+        )
+    session.give_up()
+    sock.close()
 
 
 # --- what is checked before anything is opened --------------------------------------------------
@@ -453,6 +500,7 @@ def _bound_sockets(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
+@lru_cache(maxsize=1024)
 def _plain(address: str) -> str:
     ip = parsed_address(address)
     return address if ip is None else str(ip)

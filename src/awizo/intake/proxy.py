@@ -75,6 +75,13 @@ def parsed_address(address: str) -> IPv4Address | IPv6Address | None:
     return ip
 
 
+@lru_cache(maxsize=1024)
+def on_loopback(address: str) -> bool:
+    """Whether it is an address of this machine alone."""
+    ip = parsed_address(address)
+    return ip is not None and ip.is_loopback
+
+
 def owner_of(address: str) -> str:
     """Who is counted for an address: itself, of IPv6 its /64, for one host has all of that."""
     ip = parsed_address(address)

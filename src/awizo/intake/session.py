@@ -19,11 +19,11 @@ import structlog
 
 from awizo.intake import auth, replies
 from awizo.intake.auth import FailureDelays, Passwords
-from awizo.intake.conversation import NEVER, Conversation, Expired, Work
+from awizo.intake.conversation import NEVER, Conversation, Work
 from awizo.intake.handler import Handler, Received
 from awizo.intake.limits import STRESS_IDLE_S, Connections, Space
 from awizo.intake.paths import Sender, read_mail, read_rcpt
-from awizo.intake.proxy import Network, Told, is_in, owner_of, parsed_address, read_xclient
+from awizo.intake.proxy import Network, Told, is_in, on_loopback, owner_of, read_xclient
 from awizo.intake.reading import MessageReader, MuchTooLarge
 from awizo.intake.replies import Reply
 from awizo.intake.routes import RouteChoice, choose_route
@@ -45,7 +45,7 @@ class Surroundings:
     """What all sessions of a listener share."""
 
     settings: Settings
-    greeting: str
+    greeting: Reply
     hostname: str
     handler: Handler
     watch: StoreWatch
@@ -77,11 +77,24 @@ class SmtpSession(Conversation):
         client: Address of the client, as the socket or a trusted balancer tells; ``None`` when
             a balancer does not know it.
         tls: The connection began with a handshake.
+        refusal: All that the client gets to hear.
     """
 
-    def __init__(self, around: Surroundings, *, peer: str, client: str | None, tls: bool) -> None:
+    def __init__(
+        self,
+        around: Surroundings,
+        *,
+        peer: str,
+        client: str | None,
+        tls: bool,
+        refusal: Reply | None = None,
+    ) -> None:
         super().__init__(
-            around.settings.intake, greeting=around.greeting, client=client or peer, tls=tls
+            around.settings.intake,
+            greeting=around.greeting,
+            client=client or peer,
+            tls=tls,
+            refusal=refusal,
         )
         self._around = around
         self._peer = peer
@@ -233,7 +246,7 @@ class SmtpSession(Conversation):
         def look_at_the_clock(now: float) -> float:
             if (expired := reader.expired(now)) is None:
                 return now + reader.tick_s
-            self._wire.interrupt(Expired(expired))
+            self._expire(expired)
             return NEVER
 
         self._patience(reader.tick_s, look_at_the_clock)
@@ -412,8 +425,7 @@ class SmtpSession(Conversation):
         return self._tls or self._intake.allow_plaintext_auth or self._on_loopback()
 
     def _on_loopback(self) -> bool:
-        ip = parsed_address(self._client or "")
-        return ip is not None and ip.is_loopback
+        return on_loopback(self._client or "")
 
     def _is_trusted(self) -> bool:
         """May send without a password: this machine, and the networks of the settings."""
@@ -433,7 +445,7 @@ class SmtpSession(Conversation):
             self.say(replies.bad_parameter("Malformed XCLIENT attribute"))
             return
         self._believe(told)
-        self.say(Reply(self._around.greeting))
+        self.say(self._around.greeting)
 
     def _believe(self, told: Told) -> None:
         self._helo = ""
@@ -441,7 +453,7 @@ class SmtpSession(Conversation):
         self._mail = None
         if told.address is not None:
             self._client = told.address or None
-            self._shown_client = told.address or self._peer
+            self.shown_client = told.address or self._peer
             self._smtp_user = None
             self._trusted = self._is_trusted()
         if told.login is not None:

@@ -1,12 +1,11 @@
-"""The bytes of one connection: pushed in by the transport, pulled out by the session.
+"""The bytes of one connection that wait, while something is done that takes its time.
 
-In:  what the transport received.
-Out: lines for commands; for DATA the chunks as they came, without a copy in between.
+In:  what the transport received meanwhile.
+Out: the same, a line or all of it.
 
-A reader of our own in place of asyncio's, for three things that the latter has only behind
-private names: to throw away what came in front of a TLS handshake, to hand chunks straight to
-whoever reads a message, and to know whether another command is waiting (RFC 2920 section 3.2:
-replies are sent together then).
+A reader of our own in place of asyncio's, for two things that the latter has only behind
+private names: to throw away what came in front of a TLS handshake, and to know whether another
+command is waiting (RFC 2920 section 3.2: replies are sent together then).
 """
 
 from __future__ import annotations
@@ -16,9 +15,6 @@ from collections.abc import Callable
 
 HIGH_WATER_BYTES = 262_144  # more than this is not read while nobody takes it
 LOW_WATER_BYTES = 65_536
-
-Sink = Callable[[bytes], bytes | None]
-"""Takes a chunk; returns ``None`` to get more, or the bytes that are not its own any more."""
 
 
 class ConnectionEnded(Exception):
@@ -30,7 +26,7 @@ class LineTooLong(Exception):
 
 
 class Wire:
-    """Both ends of the stream. One task pulls at a time.
+    """One end pushes, one task pulls.
 
     Args:
         pause, resume: Stop the transport from reading, and let it go on.
@@ -42,10 +38,8 @@ class Wire:
         "_loop",
         "_paused",
         "_searched",
-        "_sink",
         "_waiter",
         "pause",
-        "received_bytes",
         "resume",
     )
 
@@ -57,50 +51,29 @@ class Wire:
     ) -> None:
         self.pause = pause
         self.resume = resume
-        self.received_bytes = 0  # all there ever was
         self._loop = loop
         self._buffer = bytearray()
         self._searched = 0  # no line end before this
-        self._sink: Sink | None = None
         self._waiter: asyncio.Future[None] | None = None
-        self._ended: Exception | None = None
+        self._ended = False
         self._paused = False
 
     # -- the transport's side --------------------------------------------------------------------
 
     def feed(self, chunk: bytes) -> None:
-        self.received_bytes += len(chunk)
-        if self._sink is not None:
-            try:
-                rest = self._sink(chunk)
-            except Exception as error:
-                self._sink = None
-                self._wake(error)
-                return
-            if rest is None:
-                return
-            self._sink = None
-            self._keep(rest)
-        else:
-            self._keep(chunk)
-        self._wake()
-
-    def _keep(self, chunk: bytes) -> None:
         self._buffer += chunk
         if len(self._buffer) > HIGH_WATER_BYTES and not self._paused:
             self._paused = True
             self.pause()
+        self._wake()
 
-    def end(self, reason: Exception | None = None) -> None:
-        """Nothing more comes; whoever pulls gets *reason*, by default ConnectionEnded."""
-        if self._ended is None:
-            self._ended = reason or ConnectionEnded()
-        self._sink = None
-        self._wake(self._ended)
+    def end(self) -> None:
+        """Nothing more comes; whoever waits for a line gets ConnectionEnded."""
+        self._ended = True
+        self._wake(ConnectionEnded())
 
     def interrupt(self, reason: Exception) -> None:
-        """Whoever waits right now gets *reason*; what has arrived stays."""
-        self._sink = None
+        """Whoever waits for a line right now gets *reason*; what has arrived stays."""
         self._wake(reason)
 
     def _wake(self, error: Exception | None = None) -> None:
@@ -118,9 +91,25 @@ class Wire:
         return bool(self._buffer)
 
     @property
-    def waiting(self) -> bool:
-        """Whether somebody waits for the client at this moment."""
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def is_read(self) -> bool:
+        """Whether somebody waits for a line at this moment."""
         return self._waiter is not None
+
+    def take(self) -> bytes:
+        """All that waits."""
+        waiting = bytes(self._buffer)
+        self._buffer.clear()
+        self._searched = 0
+        return waiting
+
+    def put_back(self, rest: bytes) -> None:
+        """Give back what of :meth:`take` is still to come, maybe nothing; more is read then."""
+        self._buffer[:0] = rest
+        self._go_on()
 
     def clear(self) -> None:
         """Throw away what has arrived and was not taken."""
@@ -151,29 +140,10 @@ class Wire:
                 skipping = True
                 self.clear()
             self._searched = len(self._buffer)
-            await self._more()
-
-    async def pour(self, sink: Sink) -> None:
-        """Give everything to *sink* until it returns what is not its own any more."""
-        if self._buffer:
-            waiting = bytes(self._buffer)
-            self._buffer.clear()
-            self._searched = 0
-            rest = sink(waiting)
-            if rest is not None:
-                self._buffer += rest
-                self._go_on()
-                return
-            self._go_on()
-        if self._ended is None:
-            self._sink = sink
-        await self._more()
-
-    async def _more(self) -> None:
-        if self._ended is not None:
-            raise self._ended
-        self._waiter = self._loop.create_future()
-        await self._waiter
+            if self._ended:
+                raise ConnectionEnded
+            self._waiter = self._loop.create_future()
+            await self._waiter
 
     def _go_on(self) -> None:
         if self._paused and len(self._buffer) < LOW_WATER_BYTES:
