@@ -125,6 +125,22 @@ async def test_a_start_after_a_kill_finds_what_was_accepted(tmp_path: Path) -> N
     await again.close()
 
 
+async def test_what_an_older_program_accepted_is_taken_in_without_what_it_did_not_know(
+    stores: Stores, tmp_path: Path
+) -> None:
+    await accepted(stores.spool, 1)
+    with sqlite3.connect(tmp_path / "awizo.db") as other:
+        other.execute(
+            "UPDATE inbox SET record = json_remove(record, '$.messages[0][#-1]')"
+        )  # the facts of its content came last
+
+    desk = Desk(stores.spool)
+    (delivery_id,) = await desk.ids()
+    found = await stores.spool.show(delivery_id)
+    assert found.delivery.message.facts is None
+    assert await stores.spool.content(a_message(1).id) == BODY
+
+
 async def test_work_is_found_in_more_than_is_taken_in_at_once(stores: Stores) -> None:
     count = MOST_AT_ONCE + 20
     for number in range(count):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
-from awizo.store.codec import to_json
+from awizo.store.codec import read_json, to_json
 from awizo.store.database import NewRow, Transaction, among
 from awizo.store.messages import MessageRows
 from awizo.store.rows import HISTORY_COLUMNS, NEW_JOB_COLUMNS
@@ -81,16 +81,22 @@ def newest(tx: Transaction) -> str | None:
 
 def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> int:
     """Give the oldest messages their rows; returns how many there were."""
-    if not has_some(tx):
+    if not tx.dialect.has_inbox:
         return 0
-    last = tx.row(
-        "SELECT max(id) AS id FROM (SELECT id FROM inbox ORDER BY id LIMIT :limit) AS oldest",
-        {"limit": most},
-    )
-    assert last is not None
-    for statement in _TAKE_IN:
-        tx.execute(statement, last)
-    return tx.execute("DELETE FROM inbox WHERE id <= :id", last)
+    waiting = tx.rows("SELECT id, record FROM inbox ORDER BY id LIMIT :limit", {"limit": most})
+    if not waiting:
+        return 0
+    records = [read_json(row["record"]) for row in waiting]
+    for table, columns in _TABLES.items():
+        if rows := [_whole(row, columns) for record in records for row in record[table]]:
+            tx.insert(table, columns, rows)
+    return tx.execute("DELETE FROM inbox WHERE id <= :id", {"id": waiting[-1]["id"]})
+
+
+def _whole(row: list[Any], columns: Sequence[str]) -> list[Any]:
+    """A row with all columns: an older program did not know those at the end."""
+    missing = len(columns) - len(row)
+    return row + [None] * missing if missing else row
 
 
 def take_in_some(tx: Transaction) -> str | None:
@@ -106,7 +112,7 @@ def take_in_all(tx: Transaction) -> None:
         pass
 
 
-# --- as JSON, and back by SQL alone --------------------------------------------------------------
+# --- as JSON ------------------------------------------------------------------------------------
 
 
 _TABLES = {
@@ -131,16 +137,3 @@ def _written(rows: MessageRows) -> str:
             for table, columns in _TABLES.items()
         }
     )
-
-
-def _taking(table: str, columns: Sequence[str]) -> str:
-    """The statement that adds to a table what stands in the inbox for it."""
-    values = ", ".join(f"json_extract(entry.value, '$[{n}]')" for n in range(len(columns)))
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} "
-        f"FROM inbox, json_each(inbox.record, '$.{table}') AS entry "
-        "WHERE inbox.id <= :id ORDER BY inbox.id, entry.key"
-    )
-
-
-_TAKE_IN = tuple(_taking(table, columns) for table, columns in _TABLES.items())
