@@ -44,6 +44,7 @@ REPORT_S = 1.0
 WORK_TOLD_EVERY_S = 0.005  # the first at once; no more often: each wakes the other process
 LENGTH_BYTES = 8
 RELOAD, DRAIN = b"reload\n", b"drain\n"
+WORK = b'{"work":true}\n'  # a line that is said often, and known as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,11 @@ class Reports:
         self._work_told_at = -WORK_TOLD_EVERY_S
 
     def say(self, **words: Any) -> None:
+        self._write(json.dumps(words).encode() + b"\n")
+
+    def _write(self, line: bytes) -> None:
         if not self._writer.is_closing():
-            self._writer.write(json.dumps(words).encode() + b"\n")
+            self._writer.write(line)
 
     def work(self) -> None:
         """A mail is in the spool; all those of a moment are told at once."""
@@ -94,7 +98,7 @@ class Reports:
     def _tell_work(self) -> None:
         self._telling_work = False
         self._work_told_at = self._loop.time()
-        self.say(work=True)
+        self._write(WORK)
 
 
 async def serve(order: Order, control: socket.socket) -> None:

@@ -34,6 +34,7 @@ _LATIN.encoding = re2.Options.Encoding.LATIN1
 _LATIN.never_capture = True
 _DOT_LINE = re2.compile(rb"\r\n\.", _LATIN)
 _BARE_CR = re2.compile(rb"\r[^\n]", _LATIN)
+_ODD = re2.compile(rb"\r(?:[^\n]|\n\.)", _LATIN)  # either of both
 
 # A run of CRs with the LF and the leading dot behind it, or a bare LF with its dot.
 # Possessive, and each match takes the whole run: linear whatever the bytes.
@@ -86,8 +87,13 @@ class Framer:
         if self.ended:
             raise ValueError("the message has ended; what follows is in rest")
         data = self._carry + chunk
-        dot = _DOT_LINE.search(data)
-        end = data.find(END, dot.start()) if dot is not None else -1
+        odd = _ODD.search(data)
+        end = -1
+        if odd is not None:
+            if data.startswith(END, odd.start()):
+                end, odd = odd.start(), None
+            elif (dot := _DOT_LINE.search(data)) is not None:
+                end = data.find(END, dot.start())
         if end >= 0:
             self.ended = True
             self.rest = data[end + len(END) :]
@@ -105,17 +111,18 @@ class Framer:
             if self._crs or len(kept) < len(piece):
                 piece, waiting = b"\r" * self._crs + kept, len(piece) - len(kept)
                 self._crs = waiting
-                return self._given(piece, dot is not None)
+                return self._given(piece, maybe_odd=True)
         if self._crs:
             piece = b"\r" * self._crs + piece
             self._crs = 0
-        return self._given(piece, dot is not None)
+            return self._given(piece, maybe_odd=True)
+        return self._given(piece, maybe_odd=odd is not None)
 
-    def _given(self, piece: bytes, has_dot_line: bool) -> bytes:
+    def _given(self, piece: bytes, *, maybe_odd: bool) -> bytes:
         # Without a bare CR, and with as many LFs as CRs, there is no bare LF either.
-        clean = _BARE_CR.search(piece) is None and piece.count(b"\n") == piece.count(b"\r")
-        if clean and not self._after_bare_lf:
-            if has_dot_line:
+        clean = not maybe_odd or _BARE_CR.search(piece) is None
+        if clean and not self._after_bare_lf and piece.count(b"\n") == piece.count(b"\r"):
+            if maybe_odd:
                 piece = piece.replace(DOT_LINE, CRLF)
         else:
             self.bare = True

@@ -156,6 +156,7 @@ class Intake:
             per_address=intake.max_connections_per_address,
             board=self._board,
         )
+        metrics.SMTP_CONNECTIONS.set_function(lambda: self._connections.open)
         self._watch = StoreWatch(self._spool, on_change=self._on_health)
         self._allowed = allowed
         self._around = Surroundings(
@@ -318,7 +319,6 @@ class Intake:
                     sock.send(replies.TOO_MANY_CONNECTIONS.text.encode() + b"\r\n")
             return
         self._connections.opened()
-        metrics.SMTP_CONNECTIONS.inc()
         address = _plain(peer)
         if is_in(peer, self._proxies):
             self._begin(self._read_proxy(sock, address, bound))
@@ -376,7 +376,6 @@ class Intake:
         if owner is not None:
             self._connections.give_back(owner)
         self._connections.closed()
-        metrics.SMTP_CONNECTIONS.dec()
         self._one_gone.set()
 
     def _refusal(self, *, admitted: bool) -> Reply | None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from awizo.intake import replies
 from awizo.intake.replies import Reply
@@ -221,6 +222,7 @@ def _refused(address: str, *, utf8: bool, local_name_suffices: bool) -> Reply | 
     return None
 
 
+@lru_cache(maxsize=4096)
 def _is_domain(domain: str) -> bool:
     if domain.startswith("[") and domain.endswith("]"):
         return _is_literal(domain[1:-1])

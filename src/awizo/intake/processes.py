@@ -26,7 +26,7 @@ import structlog
 
 from awizo.errors import SettingsError, StoreError
 from awizo.intake.board import Board
-from awizo.intake.child import DRAIN, RELOAD, Order
+from awizo.intake.child import DRAIN, RELOAD, WORK, Order
 from awizo.intake.listener import Door
 from awizo.settings import Settings
 from awizo.telemetry import metrics
@@ -251,13 +251,14 @@ class IntakeProcesses:
         """Take one line; False at its end."""
         try:
             line = await child.reader.readline()
+            if line == WORK:
+                self._on_work()
+                return True
             said: dict[str, Any] = json.loads(line) if line else {}
         except (OSError, ValueError):
             return False
         if not line:
             return False
-        if said.get("work"):
-            self._on_work()
         if "held" in said:
             self._on_held(str(said["held"]))
         if "listening" in said:
