@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import gc
 from awizo.event_loop import settle
@@ -20,3 +22,43 @@ def test_what_a_process_was_started_with_is_not_looked_through_again() -> None:
     ).stdout
 
     assert said.split() == ["True", "True", "True"]
+
+
+RUNNING_ON = """
+import os, subprocess, sys, threading
+from awizo.event_loop import run_on
+
+run_on()
+of_a_thread = []
+thread = threading.Thread(target=lambda: of_a_thread.append(os.sched_getscheduler(0)))
+thread.start()
+thread.join()
+asked = "import os; print(os.sched_getscheduler(0) == os.SCHED_BATCH)"
+of_a_process = subprocess.run(
+    [sys.executable, "-c", asked], capture_output=True, check=True, encoding="utf-8"
+).stdout.strip()
+print(of_a_thread[0] == os.SCHED_BATCH, of_a_process)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_whoever_runs_on_has_threads_and_processes_that_do() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", RUNNING_ON], capture_output=True, check=True, encoding="utf-8"
+    ).stdout
+
+    assert said.split() == ["True", "True"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
+def test_a_policy_that_was_chosen_for_the_service_stays() -> None:
+    program = (
+        "import os; from awizo.event_loop import run_on; "
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); run_on(); "
+        "print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, encoding="utf-8"
+    ).stdout
+
+    assert said.strip() == "True"

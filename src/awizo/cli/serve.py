@@ -9,7 +9,7 @@ import structlog
 
 from awizo.app import App
 from awizo.cli.common import ConfigOption, read_settings, run
-from awizo.event_loop import settle
+from awizo.event_loop import run_on, settle
 
 log = structlog.get_logger()
 
@@ -23,6 +23,8 @@ def command(config: ConfigOption = None) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
+        if settings.intake.processes > 1:
+            run_on()
         app = App(settings)
         loop.add_signal_handler(signal.SIGHUP, app.reload)
         await app.start()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
@@ -123,6 +124,9 @@ _TABLES = {
 }
 
 
+_VALUES = {table: itemgetter(*columns) for table, columns in _TABLES.items()}
+
+
 def _written(rows: MessageRows) -> str:
     """All rows of a message: for each table, lists of values in the order of its columns."""
     parts: dict[str, Sequence[Mapping[str, Any]]] = {
@@ -132,8 +136,5 @@ def _written(rows: MessageRows) -> str:
         "history": rows.history,
     }
     return to_json(
-        {
-            table: [[row[column] for column in columns] for row in parts[table]]
-            for table, columns in _TABLES.items()
-        }
+        {table: [values(row) for row in parts[table]] for table, values in _VALUES.items()}
     )
