@@ -237,7 +237,8 @@ class Conversation(SMTP, ABC):
             self._broke(error)
         finally:
             self.task = None
-            self._see_whether_over()
+            if self._gone:  # while we were at it
+                self._part()
 
     async def _expired(self, reply: Reply) -> None:
         self.say(reply)
