@@ -46,7 +46,8 @@ def decide_and_apply(
     messages = Messages(tx, [delivery["message_id"]])
     jobs = jobs_of(tx, [delivery["id"]])[delivery["id"]]
     ending = decide(messages.delivery(delivery), jobs)
-    apply(tx, delivery, ending, now=now, entries=entries, changes=changes)
+    may_wait = any(job.state in OPEN for job in jobs) or ending.requeue_failed
+    apply(tx, delivery, ending, now=now, entries=entries, changes=changes, may_wait=may_wait)
 
 
 def apply(
@@ -57,8 +58,13 @@ def apply(
     now: datetime,
     entries: Sequence[HistoryEntry] = (),
     changes: Mapping[str, Any] = NOTHING,
+    may_wait: bool = True,
 ) -> None:
-    """Carry out an Ending, then see which jobs may run."""
+    """Carry out an Ending, then see which jobs may run.
+
+    Args:
+        may_wait: A job of the delivery may be waiting for its turn.
+    """
     add_history(tx, delivery, (*entries, *ending.history))
     if ending.cancel_jobs:
         cancel_open_jobs(tx, delivery, now=now)
@@ -68,10 +74,11 @@ def apply(
         add_jobs(tx, delivery, ending.add_jobs, now=now)
     _change_delivery(tx, delivery, ending, now=now, changes=dict(changes))
     if ending.state is DeliveryState.SETTLED:
-        tx.execute(
-            "UPDATE jobs SET ready_at = NULL WHERE delivery_id = :id AND ready_at IS NOT NULL",
-            {"id": delivery["id"]},
-        )
+        if may_wait or ending.add_jobs:
+            tx.execute(
+                "UPDATE jobs SET ready_at = NULL WHERE delivery_id = :id AND ready_at IS NOT NULL",
+                {"id": delivery["id"]},
+            )
     else:
         arm(tx, delivery["id"])
 
