@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from awizo.intake import session, tls
 from awizo.intake.tls import make_self_signed
 from support.intake_parts import NOON, RawClient, a_listener, until
 
@@ -115,3 +116,70 @@ async def test_a_drain_lets_a_mail_end_that_is_refused_and_says_goodbye() -> Non
         assert (await client.reply()).startswith("552 ")
         assert (await client.reply()).startswith("421 4.3.2 ")
         await asyncio.wait_for(draining, 3)
+
+
+@pytest.mark.parametrize("goes", [closes, resets])
+async def test_whoever_goes_as_the_handshake_would_begin_leaves_nothing_behind(
+    goes: Any, certificate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "HANDSHAKE_TIMEOUT_S", 0.3)
+    async with a_listener(**certificate) as listener:
+        for _ in range(20):
+            client = await listener.connect(greet=False)
+            client.writer.write(HELLO + b"STARTTLS\r\n")
+            goes(client)
+
+        await until(lambda: not listener.server.open_connections)
+
+
+@pytest.mark.parametrize(
+    "before", [MAIL, b"AUTH PLAIN AHNob3AAd3Jvbmc=\r\n", b"AUTH PLAIN\r\n*\r\n"]
+)
+async def test_a_command_begun_behind_what_took_its_time_has_to_end_in_time(
+    before: bytes,
+) -> None:
+    users = {"shop": {"password": "x"}}
+    async with a_listener(idle_timeout_s=0.5, auth_fail_delay_s=0.01, users=users) as listener:
+        client = await listener.connect()
+        await client.send(HELLO + before + b"Q")
+
+        assert b"421 4.4.2 " in await client.rest(timeout_s=5)
+        await until(lambda: not listener.server.open_connections)
+
+
+async def test_who_is_sent_away_in_the_middle_of_many_commands_can_send_them_all() -> None:
+    async with a_listener(max_commands=60) as listener:
+        listener.spool.delay_s = 0.2
+        client = await listener.connect()
+
+        await client.send(HELLO + MAIL + b"NOOP\r\n" * 1_000_000)  # a reset would end this
+
+        answers = await client.rest(timeout_s=5)
+        assert answers.rstrip().split(b"\r\n")[-1].startswith(b"421 4.7.0 ")
+
+
+async def test_who_has_just_come_is_cut_off_like_the_others() -> None:
+    async with a_listener(users={"shop": {"password": "x"}}) as listener:
+        client = await listener.connect()
+        client.writer.write(HELLO + MAIL)
+        for _ in range(10_000):  # until it has one, and has not begun it
+            if any(one.task for one in listener.server._sessions):
+                break
+            await asyncio.sleep(0)
+
+        await asyncio.wait_for(listener.server.close(), 0.9)
+
+        assert not listener.server.open_connections
+
+
+async def test_a_certificate_that_fails_costs_its_connection_and_no_other(
+    certificate: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_listener(implicit_tls_port=0, **certificate) as listener:
+        with monkeypatch.context() as patched:
+            patched.setattr(tls.Certificate, "context", lambda self: 1 / 0)
+            reader, _ = await asyncio.open_connection("127.0.0.1", listener.tls_port)
+            assert await asyncio.wait_for(reader.read(), 3) == b""
+
+        assert not listener.server.open_connections
+        assert (await (await listener.connect()).mail(b"text")).startswith("250 ")

@@ -75,7 +75,7 @@ def test_a_plan_comes_back_with_its_actions() -> None:
 
 
 def test_what_orjson_does_not_take_is_written_all_the_same() -> None:
-    assert read_json(to_json({"n": 2**70})) == {"n": 2**70}
+    assert to_json({"n": 2**70}) == '{"n":1180591620717411303424}'
     assert read_json(to_json(["\ud83d"])) == ["\ud83d"]
     assert to_json({"ok": ["\ud83d", AT, Forward()]}).isascii()
 

@@ -200,7 +200,8 @@ class Conversation(SMTP, ABC):
         if self._message is None and self._work is None and not self._closing:
             if self._draining and not rest:
                 self.say(replies.CLOSING)
-            elif not data or b"\n" in data:  # a command that trickles in is no sign of life
+            elif self._deadline == NEVER or b"\n" in data:
+                # A command that trickles in is no sign of life.
                 self._patience(self.idle_timeout_s(), self._idle_check)
         self._answer_at_once()
         return rest
@@ -278,6 +279,7 @@ class Conversation(SMTP, ABC):
             self._message = None
             self.forget_mail()
             if not self._gone:
+                self._wire.clear()  # what is still to come is read, so that no reset is sent
                 self._close()
         self._see_whether_over()
 
@@ -448,6 +450,8 @@ class Conversation(SMTP, ABC):
         """Turn to TLS. What came in the clear behind the command is thrown away: it may be
         another's words (RFC 3207 section 6)."""
         await self._flush()
+        if self._wire.ended or self.transport.is_closing():
+            raise ConnectionEnded  # a handshake on what is gone would never end
         self._wire.clear()
         self._line = b""
         plain, transport = self.transport, None

@@ -272,6 +272,7 @@ class Intake:
     async def _cut_off(self) -> None:
         for session in tuple(self._sessions):
             session.abort()
+        await asyncio.sleep(0)  # a task that is cancelled before its first step knows no end
         # A mail that is being stored right now is stored or not; nobody is told any more.
         tasks = [*self._beginning, *filter(None, [session.task for session in self._sessions])]
         for task in tasks:
@@ -347,6 +348,24 @@ class Intake:
     def _converse(self, sock: socket.socket, bound: Bound, peer: str, client: str | None) -> None:
         owner = self._counted_as(client or peer)
         admitted = owner is None or self._connections.take(owner)
+        try:
+            self._greet(sock, bound, peer, client, owner if admitted else None, admitted)
+        except Exception as error:  # a certificate that just went, say
+            log.error(
+                "connection_failed", client=peer, error=type(error).__name__, places=places(error)
+            )
+            sock.close()
+            self._over(owner if admitted else None)
+
+    def _greet(
+        self,
+        sock: socket.socket,
+        bound: Bound,
+        peer: str,
+        client: str | None,
+        owner: str | None,
+        admitted: bool,
+    ) -> None:
         context = None
         if bound.implicit_tls and self._certificate is not None:
             context = self._certificate.context()
@@ -357,8 +376,7 @@ class Intake:
             tls=context is not None,
             refusal=self._refusal(admitted=admitted),
         )
-        self._sessions.add(session)
-        session.on_end = partial(self._ended, session, owner if admitted else None)
+        session.on_end = partial(self._ended, session, owner)
         beginning = self._loop.connect_accepted_socket(
             lambda: session,  # with TLS, uvloop returns a protocol of its own in its place
             sock,
@@ -366,6 +384,7 @@ class Intake:
             ssl_handshake_timeout=None if context is None else HANDSHAKE_TIMEOUT_S,
         )
         self._begin(beginning).add_done_callback(partial(_begun, session, sock))
+        self._sessions.add(session)
 
     def _ended(self, session: SmtpSession, owner: str | None) -> None:
         self._sessions.discard(session)

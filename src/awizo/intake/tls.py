@@ -62,10 +62,10 @@ class Certificate:
                 return False
             self._stamp = stamp
             self._context = self._load()
+            log.info("certificate_reloaded", sha256=self.fingerprint)
         except (OSError, ValueError) as error:
             log.warning("certificate_not_reloaded", reason=type(error).__name__)
             return False
-        log.info("certificate_reloaded", sha256=self.fingerprint)
         return True
 
     @property

@@ -31,7 +31,7 @@ _ACTIONS = {name: kind for kind, name in ACTION_NAMES.items()}
 
 
 def to_json(value: Any) -> str:
-    """The value as text.
+    """The value as text. Keys are strings; a number of more than 64 bits is read as a float.
 
     Raises:
         TypeError: There is something in it that has no form in JSON here.
@@ -102,7 +102,7 @@ def _dataclass_former(kind: type[Any]) -> Callable[[Any], dict[str, Any]]:
     return form
 
 
-# What orjson does not take (half a surrogate pair from a broken mail, a number beyond 64 bits) is
+# What orjson does not take, half a surrogate pair from a broken mail above all, is
 # written by the standard library, in ASCII.
 _encoded = json.JSONEncoder(separators=(",", ":"), default=_form).encode
 

@@ -76,10 +76,14 @@ def _unknown(value: Any) -> Any:
     return value.__structlog__() if hasattr(value, "__structlog__") else repr(value)
 
 
+# A dataclass says by its repr what of it may be shown: no token, no secret.
+_AS_PYTHON_SHOWS_IT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
+
+
 def _as_json(event: Any, **_: Any) -> str:
     try:
-        return orjson.dumps(event, _unknown).decode()
-    except TypeError:  # half a surrogate pair, or a number beyond 64 bits
+        return orjson.dumps(event, _unknown, _AS_PYTHON_SHOWS_IT).decode()
+    except TypeError:  # half a surrogate pair, say
         return json.dumps(event, default=_unknown)
 
 
