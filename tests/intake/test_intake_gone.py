@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 import socket
 import struct
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 
 from awizo.intake import session, tls
 from awizo.intake.tls import make_self_signed
-from support.intake_parts import NOON, RawClient, a_listener, until
+from support.intake_parts import NOON, Listener, RawClient, a_listener, until
 
 HELLO = b"EHLO shop.test\r\n"
 ENVELOPE = b"MAIL FROM:<a@b.pl>\r\nRCPT TO:<c@d.pl>\r\n"
@@ -183,3 +184,32 @@ async def test_a_certificate_that_fails_costs_its_connection_and_no_other(
 
         assert not listener.server.open_connections
         assert (await (await listener.connect()).mail(b"text")).startswith("250 ")
+
+
+async def test_a_crowd_that_comes_and_goes_as_it_likes_leaves_nothing_behind(
+    certificate: dict[str, Any],
+) -> None:
+    chance = random.Random(7)
+    words = [HELLO, MAIL, ENVELOPE, b"AUTH LOGIN\r\nc2hvcA==\r\neA==\r\n", b"NOOP\r\n" * 120]
+    words += [b"STARTTLS\r\n", b"QUIT\r\n", b"DATA\r\n", b"Q"]
+
+    async def one(listener: Listener) -> None:
+        client = await listener.connect(greet=chance.random() < 0.5)
+        with contextlib.suppress(OSError, RuntimeError):
+            said = HELLO + b"".join(chance.choices(words, k=chance.randrange(6)))
+            cut = chance.randrange(len(said))
+            for piece in (said[:cut], said[cut:]):
+                await client.send(piece)
+                await asyncio.sleep(chance.choice([0, 0, 0.01]))
+        chance.choice([closes, resets, closes_its_half])(client)
+
+    async with a_listener(
+        users={"shop": {"password": "x"}}, idle_timeout_s=2, auth_fail_delay_s=0.01, **certificate
+    ) as listener:
+        listener.spool.delay_s = 0.002
+        for _ in range(8):
+            await asyncio.gather(*(one(listener) for _ in range(25)))
+
+        await until(lambda: not listener.server.open_connections)
+        assert not listener.server._sessions
+        assert not listener.server._connections._by_address
