@@ -76,6 +76,18 @@ class Board:
             if row != self._row
         )
 
+    def is_unfair(self) -> bool:
+        """Whether another of those that take connections has fewer than we, by more than one.
+
+        Row 0, whose owner takes some only while nobody else does, is not asked.
+        """
+        ours = self._entries[self._row * _PLACES + ALL]
+        return any(
+            self._entries[row * _PLACES + ALL] + 1 < ours
+            for row in range(1, self.plan.rows)
+            if row != self._row
+        )
+
     def clear(self, row: int) -> None:
         """Forget what a process counted that has ended."""
         begin = row * _PLACES

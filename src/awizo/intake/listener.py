@@ -52,6 +52,7 @@ BACKLOG = 511
 CUT_OFF_S = 1.0  # for what was cut off to go
 ACCEPTS_AT_ONCE = 64
 OUT_OF_FILES_PAUSE_S = 1.0
+LEFT_TO_OTHERS_S = 0.001
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -80,6 +81,7 @@ class Door:
 class _Listening:
     sock: socket.socket
     bound: Bound
+    left_to_others: bool = False  # what waits there, this once
 
 
 class Intake:
@@ -292,8 +294,15 @@ class Intake:
     # -- connections -----------------------------------------------------------------------------
 
     def _accept(self, listening: _Listening) -> None:
-        shared = self._board is not None and not self._closing
-        for _ in range(1 if shared else ACCEPTS_AT_ONCE):  # leave some to the others
+        board = None if self._closing else self._board
+        if board is not None and not listening.left_to_others and board.is_unfair():
+            # Whoever runs wakes first, so one would take them all; but nobody waits for long.
+            listening.left_to_others = True
+            self._loop.remove_reader(listening.sock.fileno())
+            self._loop.call_later(LEFT_TO_OTHERS_S, self._accept_again, listening)
+            return
+        listening.left_to_others = False
+        for _ in range(ACCEPTS_AT_ONCE if board is None else 1):  # leave some to the others
             try:
                 sock, address = listening.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
