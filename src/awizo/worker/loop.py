@@ -107,6 +107,7 @@ class Worker:
         self._following_up = _Lane(FOLLOWING_UP)
         self._stopping = False
         self._nudge = asyncio.Event()
+        self._hand_freed = asyncio.Event()
 
     @property
     def _lanes(self) -> tuple[_Lane, ...]:
@@ -123,6 +124,7 @@ class Worker:
             try:
                 while not self._stopping:
                     round_began = asyncio.get_running_loop().time()
+                    self._hand_freed.clear()
                     try:
                         if await self._begin_what_is_due():
                             breath_s = BREATH_S
@@ -135,9 +137,7 @@ class Worker:
                         if self._sick_since is None:
                             self._sick_since = self._clock()
                         await asyncio.sleep(SICK_STORE_S)
-                    # After a rest this costs nothing; under load it makes rounds larger.
-                    took_s = asyncio.get_running_loop().time() - round_began
-                    await asyncio.sleep(max(0.0, breath_s - took_s))
+                    await self._breathe(round_began, breath_s)
             finally:
                 for helper in helpers:
                     helper.cancel()
@@ -145,6 +145,7 @@ class Worker:
     def stop(self) -> None:
         """Begin nothing more."""
         self._stopping = True
+        self._hand_freed.set()
         self._nudge.set()
 
     async def drain(self, timeout_s: float) -> None:
@@ -240,12 +241,27 @@ class Worker:
         def ended(done: asyncio.Future[None]) -> None:
             lane.running.pop(task, None)
             self._leases.ended(leases)
+            self._hand_freed.set()
             self._nudge.set()
             if not done.cancelled() and (error := done.exception()) is not None:
                 log.error("work_crashed", error=type(error).__name__, places=places(error))
 
         task.add_done_callback(ended)
         return task
+
+    async def _breathe(self, round_began: float, breath_s: float) -> None:
+        """After a rest this costs nothing; under load it makes rounds larger.
+
+        Args:
+            breath_s: How long a round may last while none of our hands becomes free.
+        """
+        clock = asyncio.get_running_loop().time
+        await asyncio.sleep(max(0.0, round_began + BREATH_S - clock()))
+        left_s = round_began + breath_s - clock()
+        if left_s > 0 and not self._hand_freed.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left_s):
+                    await self._hand_freed.wait()
 
     async def _let_others_report(self) -> bool:
         """After a store was away for long: wait, once; whether that was so."""
