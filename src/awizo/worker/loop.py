@@ -45,7 +45,7 @@ BREATH_S = 0.003  # from the beginning of one round of leasing to that of the ne
 LONGEST_BREATH_S = 0.024  # while round after round finds nothing that it may begin
 
 JUDGING = 4
-FORWARDING = 16  # by one smarthost; from there on no more is leased for it
+FORWARDING = 32  # by one smarthost, some of them ahead of a connection; no more is leased for it
 MOST_FORWARDING = 256  # by all of them
 ACTING = 16
 FOLLOWING_UP = 4
