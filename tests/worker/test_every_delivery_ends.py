@@ -44,7 +44,7 @@ from awizo.worker.schedule import (
 )
 from support.store_parts import BUYER, NOON, ORDER, SOMEBODY, a_link, accepted, an_upload
 
-STORIES = 45
+STORIES = 32
 STEPS = 60
 POLICY = Policy()
 CODES = (*sorted(FORWARD_HOLD_CODES), "smarthost_refused", "number_reused", "order_missing")
