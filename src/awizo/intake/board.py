@@ -21,7 +21,8 @@ from awizo.errors import SettingsError
 
 ADDRESSES = 8192  # places for addresses in a row; two may share one, near the limit that is seen
 ALL = 0  # the place of the connections in all
-_PLACES = 1 + ADDRESSES
+_TAKING = 1 + ADDRESSES  # the place that says whether a process takes connections
+_PLACES = 2 + ADDRESSES
 _ENTRY_BYTES = 4
 KEY_BYTES = 16
 
@@ -76,16 +77,17 @@ class Board:
             if row != self._row
         )
 
-    def is_unfair(self) -> bool:
-        """Whether another of those that take connections has fewer than we, by more than one.
+    def take(self, takes: bool) -> None:
+        """Say whether this process takes its share of the connections."""
+        self._entries[self._row * _PLACES + _TAKING] = takes
 
-        Row 0, whose owner takes some only while nobody else does, is not asked.
-        """
-        ours = self._entries[self._row * _PLACES + ALL]
+    def is_unfair(self) -> bool:
+        """Whether another of those that take their share has fewer than we, by more than one."""
+        entries = self._entries
+        ours = entries[self._row * _PLACES + ALL]
         return any(
-            self._entries[row * _PLACES + ALL] + 1 < ours
-            for row in range(1, self.plan.rows)
-            if row != self._row
+            entries[begin + _TAKING] and entries[begin + ALL] + 1 < ours
+            for begin in range(0, self.plan.rows * _PLACES, _PLACES)
         )
 
     def clear(self, row: int) -> None:

@@ -110,6 +110,7 @@ async def serve(order: Order, control: socket.socket) -> None:
     loop.add_signal_handler(signal.SIGTERM, draining.set)
     try:
         stores = await open_store(settings.store)
+        board = Board(order.board, row=order.row)
         intake = Intake(
             settings,
             stores.spool,
@@ -119,7 +120,7 @@ async def serve(order: Order, control: socket.socket) -> None:
             on_health=lambda well: reports.say(well=well),
             on_accepted=reports.work,
             on_held=lambda problem: reports.say(held=problem),
-            board=Board(order.board, row=order.row),
+            board=board,
         )
         doors = [Door(socket.socket(fileno=number), tls) for number, tls in order.doors]
         await intake.start(doors=doors)
@@ -128,6 +129,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         await writer.drain()
         return
     loop.add_signal_handler(signal.SIGHUP, intake.reload_tls)
+    board.take(True)
     reports.say(listening=True)
     event_loop.settle()
     tasks = (
@@ -135,6 +137,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         asyncio.create_task(_count(reports)),
     )
     await draining.wait()
+    board.take(False)
     reports.say(listening=False)  # somebody else must take what comes while we end
     await intake.drain(settings.intake.drain_s)
     reports.say(metrics=metrics.samples())
