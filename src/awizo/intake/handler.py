@@ -35,7 +35,6 @@ from awizo.triage.addresses import is_buyer
 
 log = structlog.get_logger()
 
-_ACCEPTED = metrics.MAILS_RECEIVED.labels("accepted")
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -96,7 +95,7 @@ class Handler:
             log.error("mail_not_accepted", reason=type(error).__name__, places=places(error))
         finally:
             received.body.drop()
-        (_ACCEPTED if outcome == "accepted" else metrics.MAILS_RECEIVED.labels(outcome)).inc()
+        metrics.MAILS_RECEIVED.labels(outcome).inc()
         metrics.ACCEPT_SECONDS.observe(time.perf_counter() - started)
         return reply
 

@@ -18,7 +18,6 @@ from awizo.spool.port import Spool
 WINDOW = timedelta(hours=1)
 MAX_IN_WINDOW = 5  # more than five times an hour is a loop
 MAX_REMEMBERED = 50_000
-NOBODY: frozenset[str] = frozenset()
 
 
 class LoopGuard:
@@ -36,7 +35,7 @@ class LoopGuard:
             recipient for recipient in recipients if self._meets(sha256, recipient, now, since)
         ]
         if not met_before:
-            return NOBODY
+            return frozenset()
         return frozenset(
             [
                 recipient

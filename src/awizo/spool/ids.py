@@ -68,8 +68,7 @@ def _number(now: datetime, randomness: bytes) -> int:
 
 
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]
-_SHIFTS = tuple(range(120, -1, -10))
 
 
 def _written(number: int) -> str:
-    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])

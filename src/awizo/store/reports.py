@@ -121,7 +121,7 @@ def defer_delivery(
 def save_progress(tx: Transaction, job: Job, progress: Mapping[str, Any]) -> None:
     changed = tx.execute(
         "UPDATE jobs SET progress = :progress WHERE id = :id AND lease = :lease",
-        {**_merged(tx, job, progress, even_nothing=True), "id": job.id, "lease": job.lease},
+        {"progress": _merged(tx, job, progress), "id": job.id, "lease": job.lease},
     )
     check(changed, f"job {job.id}")
 
@@ -137,14 +137,15 @@ def finish(
     follow_ups: Sequence[FollowUp],
 ) -> None:
     delivery = _delivery_of(tx, job)
+    set_news, news = _news(tx, job, progress)
     changed = tx.execute(
         f"""UPDATE jobs SET state = :done, attempts = attempts + 1, finished_at = :now,
-            code = NULL, reply = NULL, ready_at = NULL, {_set_progress(progress)} {NO_LEASE}
+            code = NULL, reply = NULL, ready_at = NULL, {set_news} {NO_LEASE}
         WHERE id = :id AND lease = :lease""",
         {
             "done": JobState.DONE.value,
             "now": micros(now),
-            **_merged(tx, job, progress),
+            **news,
             "id": job.id,
             "lease": job.lease,
         },
@@ -168,9 +169,10 @@ def defer(
     count_attempt: bool,
 ) -> None:
     delivery = _delivery_of(tx, job)
+    set_news, news = _news(tx, job, progress)
     changed = tx.execute(
         f"""UPDATE jobs SET state = :deferred, attempts = attempts + :one, due_at = :due_at,
-            code = :code, reply = :reply, {_set_progress(progress)} {NO_LEASE}
+            code = :code, reply = :reply, {set_news} {NO_LEASE}
         WHERE id = :id AND lease = :lease""",
         {
             "deferred": JobState.DEFERRED.value,
@@ -178,7 +180,7 @@ def defer(
             "due_at": micros(due_at),
             "code": code,
             "reply": reply,
-            **_merged(tx, job, progress),
+            **news,
             "id": job.id,
             "lease": job.lease,
         },
@@ -330,16 +332,17 @@ def _delivery_of(tx: Transaction, job: Job) -> Row:
         raise LeaseLost(f"delivery {job.delivery_id} is gone") from None
 
 
-def _set_progress(progress: Mapping[str, Any] | None) -> str:
-    return "progress = :progress," if progress else ""
+def _news(
+    tx: Transaction, job: Job, progress: Mapping[str, Any] | None
+) -> tuple[str, dict[str, str]]:
+    """What to SET of a job's progress, ending with a comma, and its parameter; none: nothing."""
+    if not progress:
+        return "", {}
+    return "progress = :progress,", {"progress": _merged(tx, job, progress)}
 
 
-def _merged(
-    tx: Transaction, job: Job, progress: Mapping[str, Any] | None, *, even_nothing: bool = False
-) -> dict[str, str]:
-    """What is known of a job's progress with the news put over it, where there are any."""
-    if not progress and not even_nothing:
-        return {}
+def _merged(tx: Transaction, job: Job, progress: Mapping[str, Any]) -> str:
+    """What is known of a job's progress with the news put over it."""
     row = tx.row("SELECT progress FROM jobs WHERE id = :id", {"id": job.id})
     known = read_json(row["progress"]) if row is not None else {}
-    return {"progress": to_json({**known, **(progress or {})})}
+    return to_json({**known, **progress})
