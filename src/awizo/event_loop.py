@@ -38,12 +38,12 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def run_on() -> None:
-    """Ask not to be woken in somebody else's time: threads and processes begun later neither.
+def prefer_throughput() -> None:
+    """Ask Linux to schedule us as a batch, with all threads and processes that we begin later.
 
-    For a service of several processes. Each waits for the others many times a mail, and those
-    that were woken took the core from those that were about to wake them (SCHED_BATCH of Linux;
-    measured, see docs/performance.md).
+    For a service of several processes. Each wakes the others many times for a mail, and whoever
+    is woken would take the core from whoever was about to wake three more; as a batch
+    (SCHED_BATCH, sched(7)) it waits its turn. Measured, see docs/performance.md.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):  # another policy was chosen for us, or none allowed

@@ -24,11 +24,11 @@ def test_what_a_process_was_started_with_is_not_looked_through_again() -> None:
     assert said.split() == ["True", "True", "True"]
 
 
-RUNNING_ON = """
+AS_A_BATCH = """
 import os, subprocess, sys, threading
-from awizo.event_loop import run_on
+from awizo.event_loop import prefer_throughput
 
-run_on()
+prefer_throughput()
 of_a_thread = []
 thread = threading.Thread(target=lambda: of_a_thread.append(os.sched_getscheduler(0)))
 thread.start()
@@ -42,9 +42,9 @@ print(of_a_thread[0] == os.SCHED_BATCH, of_a_process)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
-def test_whoever_runs_on_has_threads_and_processes_that_do() -> None:
+def test_threads_and_processes_begun_later_are_scheduled_as_a_batch_too() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", RUNNING_ON], capture_output=True, check=True, encoding="utf-8"
+        [sys.executable, "-c", AS_A_BATCH], capture_output=True, check=True, encoding="utf-8"
     ).stdout
 
     assert said.split() == ["True", "True"]
@@ -53,8 +53,8 @@ def test_whoever_runs_on_has_threads_and_processes_that_do() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
 def test_a_policy_that_was_chosen_for_the_service_stays() -> None:
     program = (
-        "import os; from awizo.event_loop import run_on; "
-        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); run_on(); "
+        "import os; from awizo.event_loop import prefer_throughput; "
+        "os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0)); prefer_throughput(); "
         "print(os.sched_getscheduler(0) == os.SCHED_IDLE)"
     )
     said = subprocess.run(

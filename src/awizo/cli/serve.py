@@ -9,7 +9,7 @@ import structlog
 
 from awizo.app import App
 from awizo.cli.common import ConfigOption, read_settings, run
-from awizo.event_loop import run_on, settle
+from awizo.event_loop import prefer_throughput, settle
 
 log = structlog.get_logger()
 
@@ -24,7 +24,7 @@ def command(config: ConfigOption = None) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopping.set)
         if settings.intake.processes > 1:
-            run_on()
+            prefer_throughput()
         app = App(settings)
         loop.add_signal_handler(signal.SIGHUP, app.reload)
         await app.start()
