@@ -42,7 +42,6 @@ MAX_LINE_BYTES = 4096
 MAX_AUTH_LINE_BYTES = 12_288  # RFC 4954 section 4.5
 MAX_IDLE_CHAT = 100  # commands of a stranger without a mail in between
 REPLIES_AT_ONCE = 50
-UNREAD_BYTES = 65_536
 BUSY_LOOK_S = 1.0  # until patience is asked again, when it ends while we are busy ourselves
 LINGER_S = 1.0  # a client that is still sending gets so long to read why it is cut off
 NEVER = float("inf")
@@ -187,12 +186,12 @@ class Conversation(SMTP, ABC):
         except Exception as error:
             self._broke(error)
             return
-        if self._work is None and self._writable is None and (self._closing or not rest):
-            if self._closing:
-                self._part()
-            return
-        self._wire.feed(rest)
-        self.task = self.loop.create_task(self._attend())
+        waits = self._work is not None or self._writable is not None
+        if self._closing and not waits:
+            self._part()
+        elif rest or waits:
+            self._wire.feed(rest)
+            self.task = self.loop.create_task(self._attend())
 
     def _obeyed(self, data: bytes) -> bytes:
         """Obey what has arrived; returns what has to wait for the task."""
