@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from awizo.errors import StorageFull, StoreError
-from awizo.intake.listener import Door
+from awizo.intake.doors import Door
 from awizo.model import DeliveryState
 from awizo.settings import Settings
 from support.intake_parts import (

@@ -15,7 +15,7 @@ def boards() -> Iterator[list[Board]]:
     first = Board.made_for(4)
     others = [Board(first.plan, row=row) for row in (1, 2, 3)]
     for board in others:
-        board.take(True)
+        board.begin_taking()
     yield [first, *others]
     first.close()
 
@@ -30,7 +30,7 @@ def test_whoever_has_two_more_than_another_has_too_many(boards: list[Board]) -> 
 def test_one_that_takes_none_is_not_waited_for(boards: list[Board]) -> None:
     boards[1].add(ALL, 5)
     boards[2].add(ALL, 5)
-    boards[3].take(False)  # it drains
+    boards[3].end_taking()  # it drains
 
     assert not any(board.is_unfair() for board in boards)
 
@@ -41,7 +41,7 @@ def test_one_that_has_died_is_not_waited_for_until_it_is_there_again(boards: lis
     boards[0].clear(3)
     assert not boards[1].is_unfair()
 
-    Board(boards[0].plan, row=3).take(True)
+    Board(boards[0].plan, row=3).begin_taking()
     assert boards[1].is_unfair()
 
 

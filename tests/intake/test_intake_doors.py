@@ -18,7 +18,7 @@ import pytest
 
 from awizo.errors import SettingsError
 from awizo.intake.auth import FailureDelays, Passwords
-from awizo.intake.listener import Door
+from awizo.intake.doors import Door
 from awizo.intake.proxy import owner_of
 from awizo.intake.tls import Certificate, make_self_signed
 from awizo.settings import SmtpUser

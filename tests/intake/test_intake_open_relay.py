@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from awizo.errors import SettingsError
-from awizo.intake.listener import refuse_open_relay
+from awizo.intake.doors import refuse_open_relay
 from awizo.intake.tls import make_self_signed
 from support.intake_parts import NOON, a_listener, intake_settings
 

@@ -77,9 +77,12 @@ class Board:
             if row != self._row
         )
 
-    def take(self, takes: bool) -> None:
-        """Say whether this process takes its share of the connections."""
-        self._entries[self._row * _PLACES + _TAKING] = takes
+    def begin_taking(self) -> None:
+        """This process takes its share of the connections from now on."""
+        self._entries[self._row * _PLACES + _TAKING] = 1
+
+    def end_taking(self) -> None:
+        self._entries[self._row * _PLACES + _TAKING] = 0
 
     def is_unfair(self) -> bool:
         """Whether another of those that take their share has fewer than we, by more than one."""

@@ -30,7 +30,8 @@ import structlog
 from awizo import event_loop
 from awizo.errors import AwizoError
 from awizo.intake.board import Board, BoardPlan
-from awizo.intake.listener import Door, Intake
+from awizo.intake.doors import Door
+from awizo.intake.listener import Intake
 from awizo.settings import Settings
 from awizo.spool.ids import Ids
 from awizo.store import open_store
@@ -129,7 +130,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         await writer.drain()
         return
     loop.add_signal_handler(signal.SIGHUP, intake.reload_tls)
-    board.take(True)
+    board.begin_taking()
     reports.say(listening=True)
     event_loop.settle()
     tasks = (
@@ -137,7 +138,7 @@ async def serve(order: Order, control: socket.socket) -> None:
         asyncio.create_task(_count(reports)),
     )
     await draining.wait()
-    board.take(False)
+    board.end_taking()
     reports.say(listening=False)  # somebody else must take what comes while we end
     await intake.drain(settings.intake.drain_s)
     reports.say(metrics=metrics.samples())

@@ -27,7 +27,7 @@ import structlog
 from awizo.errors import SettingsError, StoreError
 from awizo.intake.board import Board
 from awizo.intake.child import DRAIN, RELOAD, WORK, Order
-from awizo.intake.listener import Door
+from awizo.intake.doors import Door
 from awizo.settings import Settings
 from awizo.telemetry import metrics
 
