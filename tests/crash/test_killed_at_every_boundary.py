@@ -4,7 +4,8 @@ However it died: each mail that got 250 is there with the bytes it came with, no
 document, link and parcel is once at Allegro, and each mail that goes on has arrived.
 
 A shop is played that knows only what it was told: what got no 250 it hands in again, as shops
-do. An ordinary run kills at points spread over the whole life, others each time;
+do. Every other service accepts as one of several intake processes does, into a file of arrivals.
+An ordinary run kills at points spread over the whole life, others each time;
 ``AWIZO_CRASHES=2000`` makes a full one, half of it at writes, half at pieces of traffic. It comes
 in parts that may run side by side (``-n 2``) or one at a time (``-k part03of40``).
 """
@@ -111,6 +112,7 @@ class World:
     smarthost: CatchingSmarthost
     wire: Wire
     settings: dict[str, Any]
+    arrivals: bool
     mails: list[Mail] = field(default_factory=list)
     documents: dict[str, list[bytes]] = field(default_factory=dict)
     links: dict[str, list[str]] = field(default_factory=dict)
@@ -121,7 +123,9 @@ class World:
     async def start(self, *, die_at: int | None = None) -> None:
         log = self.folder / "log"
         log.unlink(missing_ok=True)
-        answer = await self.forks.ask(settings=self.settings, die_at=die_at, log=str(log))
+        answer = await self.forks.ask(
+            settings=self.settings, die_at=die_at, log=str(log), arrivals=self.arrivals
+        )
         self.pid = answer["pid"]
         self.wire.kill = self.kill
 
@@ -286,7 +290,7 @@ def fill(world: World) -> None:
 
 
 @asynccontextmanager
-async def a_world(folder: Path, forks: ForkServer) -> AsyncIterator[World]:
+async def a_world(folder: Path, forks: ForkServer, *, arrivals: bool) -> AsyncIterator[World]:
     await asyncio.to_thread(folder.mkdir)
     emulator = Emulator()
     smarthost = CatchingSmarthost()
@@ -310,7 +314,7 @@ async def a_world(folder: Path, forks: ForkServer) -> AsyncIterator[World]:
                 "policy": {"order_wait_s": 30},
             },
         )
-        world = World(folder, forks, emulator, smarthost, wire, settings)
+        world = World(folder, forks, emulator, smarthost, wire, settings, arrivals)
         world.shop_port = await wire.proxy("shop", lambda: world.port)
         fill(world)
         Settings.model_validate(settings)
@@ -388,9 +392,13 @@ async def die_and_live(
     store: int | None = None,
     wire: int | None = None,
     deliver: bool = True,
+    arrivals: bool,
 ) -> None:
-    told = f"killed at {'write' if store else 'piece'} {store or wire} (delivered: {deliver})"
-    async with a_world(folder, forks) as world:
+    told = (
+        f"killed at {'write' if store else 'piece'} {store or wire} "
+        f"(delivered: {deliver}, arrivals: {arrivals})"
+    )
+    async with a_world(folder, forks, arrivals=arrivals) as world:
         world.wire.die_at, world.wire.deliver = wire, deliver
         alive = await live(world, die_at=store)
         if alive:
@@ -411,7 +419,7 @@ async def die_and_live(
 
 async def count_boundaries(folder: Path, forks: ForkServer) -> tuple[int, int]:
     """How many writes and pieces of traffic a whole undisturbed life has."""
-    async with a_world(folder, forks) as world:
+    async with a_world(folder, forks, arrivals=True) as world:
         assert await live(world)
         world.kill()
         await world.end()
@@ -442,7 +450,9 @@ async def test_a_service_killed_at_any_write_loses_and_doubles_nothing(
         writes, _ = await count_boundaries(tmp_path / "count", forks)
         assert writes > 50
         for point, turn in points(part, writes):
-            await die_and_live(tmp_path / f"w{turn}-{point}", forks, store=point)
+            arrivals = bool((point + turn) % 2)
+            folder = tmp_path / f"w{turn}-{point}"
+            await die_and_live(folder, forks, store=point, arrivals=arrivals)
 
 
 @PART_BY_PART
@@ -455,4 +465,5 @@ async def test_a_service_killed_at_any_piece_of_traffic_loses_and_doubles_nothin
         for point, turn in points(part, pieces):
             deliver = bool((point + turn) % 2)
             folder = tmp_path / f"p{turn}-{point}"
-            await die_and_live(folder, forks, wire=point, deliver=deliver)
+            arrivals = bool((point // 2 + turn) % 2)
+            await die_and_live(folder, forks, wire=point, deliver=deliver, arrivals=arrivals)

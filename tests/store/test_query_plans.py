@@ -43,7 +43,7 @@ from support.store_parts import (
 Caught = list[tuple[str, Params]]
 
 # Never large: rights, facts, alerts, accounts and cursors are a handful of rows each.
-SMALL = "alerts|accounts|locks|facts|sync_states|lanes|inbox|entry"  # entry: a JSON list
+SMALL = "alerts|accounts|locks|facts|sync_states|lanes|inbox|arrivals|entry"  # entry: a JSON list
 
 
 @pytest.fixture

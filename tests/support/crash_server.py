@@ -1,7 +1,8 @@
 """Start ``awizo serve`` again and again within milliseconds, and let it die at a given write.
 
-Run as a program. In: one JSON object a line, ``{"settings": …, "die_at": N | null, "log": path}``
-or ``{"wait": pid}``. Out: ``{"pid": …}`` or ``{"pid": …, "status": …, "points": …}``.
+Run as a program. In: one JSON object a line, ``{"settings": …, "die_at": N | null, "log": path,
+"arrivals": bool}`` or ``{"wait": pid}``. Out: ``{"pid": …}`` or
+``{"pid": …, "status": …, "points": …}``.
 
 Everything is imported once; each service is a fork of that. A *write boundary* is the moment
 before and the moment after each commit, each fsync, each rename and each new file: they are
@@ -79,11 +80,14 @@ class Boundaries:
             setattr(os, name, self.around(name, getattr(os, name)))
 
 
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, arrivals: bool) -> None:
+    """As ``awizo serve`` does; with *arrivals* it accepts as one of several intake processes."""
     stopping = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     app = App(settings)
     await app.start()
+    if arrivals:
+        await app.stores.database.keep_arrivals()
     try:
         await app.wait(stopping)
     finally:
@@ -106,7 +110,7 @@ def begin(order: dict[str, Any]) -> int:
         folder = Path(order["log"]).parent
         boundaries = Boundaries(order["die_at"], folder / POINTS_FILE)
         boundaries.install()
-        event_loop.run(serve(settings))
+        event_loop.run(serve(settings, arrivals=order["arrivals"]))
     except BaseException as error:
         print(json.dumps({"event": "crashed", "error": repr(error)}), flush=True)
         os._exit(1)

@@ -71,6 +71,11 @@ def calls_in(lines: Iterable[str]) -> Iterator[Call]:
     yield from found
 
 
+def _holds_rows(path: str) -> bool:
+    """Whether it is SQLite's log, or the arrivals of one process."""
+    return path.endswith("-wal") or PurePath(path).parent.name == "arrivals"
+
+
 @dataclass(frozen=True, slots=True)
 class Accepted:
     """A mail that got 250, with what was synced between its final dot and that, in order."""
@@ -80,7 +85,7 @@ class Accepted:
 
     def unsafe(self, *, large: bool) -> str:
         """What was not on the disk when 250 was said; "" when all was."""
-        rows = [place for place, path in enumerate(self.synced) if path.endswith("-wal")]
+        rows = [place for place, path in enumerate(self.synced) if _holds_rows(path)]
         if not rows:
             return "the log was not synced between the final dot and 250"
         if not large:
@@ -124,7 +129,7 @@ def accepted_in(lines: Iterable[str]) -> list[Accepted]:
         synced = tuple(
             sync.path
             for sync in syncs
-            if not sync.path.endswith("-wal")
+            if not _holds_rows(sync.path)
             or any(one.path == sync.path and (one.ended or 0) < sync.begun for one in pwrites)
         )
         queued = _ID.search(reply.text)

@@ -136,6 +136,7 @@ async def serve(order: Order, control: socket.socket) -> None:
     tasks = (
         asyncio.create_task(_listen(reader, draining.set, intake.reload_tls)),
         asyncio.create_task(_count(reports)),
+        asyncio.create_task(stores.database.keep_arrivals()),  # the first mails go without
     )
     await draining.wait()
     board.end_taking()

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Protocol, TypeVar
 
+from awizo.store.arrivals import ArrivalFiles
+
 T = TypeVar("T")
 Row = dict[str, Any]
 Params = Mapping[str, Any]
@@ -111,6 +113,10 @@ class Transaction(Protocol):
 
     @property
     def dialect(self) -> Dialect: ...
+
+    @property
+    def arrivals(self) -> ArrivalFiles | None:
+        """Where else accepted messages wait, if they do."""
 
     def execute(self, sql: str, params: Params = NOTHING) -> int:
         """Run a statement; returns how many rows it changed."""
@@ -213,5 +219,15 @@ class Database(Protocol):
 
     def announce_work(self) -> None:
         """Wake those that wait for work: another process says that it has committed some."""
+
+    async def keep_arrivals(self) -> None:
+        """From now on accept into a file of this process, where that is faster."""
+
+    async def shut_arrivals(self) -> None:
+        """From now on every process accepts into the database itself.
+
+        Raises:
+            StoreError: One does not let its file go.
+        """
 
     async def close(self) -> None: ...

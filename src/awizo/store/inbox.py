@@ -11,12 +11,13 @@ do not rewrite pages), a message gets all its rows as it is accepted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
+from awizo.store.arrivals import ArrivalFiles
 from awizo.store.codec import read_json, to_json
 from awizo.store.database import NewRow, Transaction, among
 from awizo.store.messages import MessageRows
@@ -24,6 +25,7 @@ from awizo.store.rows import HISTORY_COLUMNS, NEW_JOB_COLUMNS
 
 VIEW, COLUMNS = "accepted", ("id", "record", "content")  # migrations/0003_accepted.sql
 MOST_AT_ONCE = 256  # in one transaction, so that an accept never waits long behind it
+MOST_BYTES_AT_ONCE = 4 * 1024 * 1024  # of a file of arrivals
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,43 +71,94 @@ def has_some(tx: Transaction) -> bool:
     """Whether any message waits for its rows."""
     if not tx.dialect.has_inbox:
         return False
-    return tx.row("SELECT 1 AS waits FROM inbox LIMIT 1") is not None
+    if tx.row("SELECT 1 AS waits FROM inbox LIMIT 1") is not None:
+        return True
+    files = tx.arrivals
+    return files is not None and any(
+        files.read(name, taken, most=1, most_bytes=1) for name, taken in places(tx).items()
+    )
 
 
-def newest(tx: Transaction) -> str | None:
-    """The last message that waits for its rows."""
+def places(tx: Transaction) -> dict[str, int]:
+    """The files of arrivals that belong to this database, and how far each is taken in."""
+    return {row["name"]: row["taken"] for row in tx.rows("SELECT name, taken FROM arrivals")}
+
+
+def begin_file(tx: Transaction, *, name: str) -> None:
+    """Take messages in from this file too, from now on."""
+    tx.insert("arrivals", ("name", "taken"), [(name, 0)])
+
+
+def end_files(tx: Transaction, *, names: Collection[str], go_on: Mapping[str, int]) -> None:
+    """Forget files that are gone; in others, *go_on* from a place further on."""
+    some, params = among("name", sorted(names))
+    tx.execute(f"DELETE FROM arrivals WHERE name IN {some}", params)
+    for name, place in go_on.items():
+        tx.execute(
+            "UPDATE arrivals SET taken = :place WHERE name = :name AND taken < :place",
+            {"name": name, "place": place},
+        )
+
+
+def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> bool:
+    """Give the oldest messages their rows; whether more may wait."""
     if not tx.dialect.has_inbox:
-        return None
-    row = tx.row("SELECT max(id) AS id FROM inbox")
-    return None if row is None else row["id"]
-
-
-def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> int:
-    """Give the oldest messages their rows; returns how many there were."""
-    if not tx.dialect.has_inbox:
-        return 0
+        return False
     waiting = tx.rows("SELECT id, record FROM inbox ORDER BY id LIMIT :limit", {"limit": most})
-    if not waiting:
-        return 0
-    records = [read_json(row["record"]) for row in waiting]
+    if waiting:
+        _add_rows(tx, [row["record"] for row in waiting])
+        tx.execute("DELETE FROM inbox WHERE id <= :id", {"id": waiting[-1]["id"]})
+    more = len(waiting) == most
+    if tx.arrivals is not None:
+        for name, taken in places(tx).items():
+            more = _take_in_file(tx, tx.arrivals, name, taken, most=most) or more
+    return more
+
+
+def _take_in_file(
+    tx: Transaction, files: ArrivalFiles, name: str, taken: int, *, most: int
+) -> bool:
+    arrived = files.read(name, taken, most=most, most_bytes=MOST_BYTES_AT_ONCE)
+    if not arrived:
+        return False
+    there = _those_there(tx, [one.id for one in arrived])
+    new = [one for one in arrived if one.id not in there]
+    _add_rows(tx, [one.record for one in new])
+    contents = [(one.id, 0, one.content) for one in new if one.content is not None]
+    if contents:
+        tx.insert("contents", ("message_id", "seq", "data"), contents)
+    tx.execute(
+        "UPDATE arrivals SET taken = :taken WHERE name = :name",
+        {"taken": arrived[-1].ends, "name": name},
+    )
+    return len(arrived) == most or arrived[-1].ends - taken >= MOST_BYTES_AT_ONCE
+
+
+def _those_there(tx: Transaction, ids: Sequence[str]) -> set[str]:
+    """Those of these messages that the database has: one that was given to it after all, when
+    the file failed."""
+    some, params = among("id", ids)
+    return {
+        row["id"]
+        for row in tx.rows(
+            f"SELECT id FROM messages WHERE id IN {some} "
+            f"UNION ALL SELECT id FROM inbox WHERE id IN {some}",
+            params,
+        )
+    }
+
+
+def _add_rows(tx: Transaction, written: Sequence[str]) -> None:
+    records = [read_json(record) for record in written]
     for table, columns in _TABLES.items():
         if rows := [_whole(row, columns) for record in records for row in record[table]]:
             tx.insert(table, columns, rows)
-    return tx.execute("DELETE FROM inbox WHERE id <= :id", {"id": waiting[-1]["id"]})
 
 
 def _whole(row: list[Any], columns: Sequence[str]) -> list[Any]:
     """A row with all columns: an older program did not know those at the end."""
     missing = len(columns) - len(row)
     return row + [None] * missing if missing else row
-
-
-def take_in_some(tx: Transaction) -> str | None:
-    """:func:`take_in`; returns the oldest of those that are left."""
-    if take_in(tx) < MOST_AT_ONCE:
-        return None
-    row = tx.row("SELECT min(id) AS id FROM inbox")
-    return None if row is None else row["id"]
 
 
 def take_in_all(tx: Transaction) -> None:

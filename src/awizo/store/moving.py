@@ -81,6 +81,7 @@ async def move(
         StoreError: The target is not empty, the source is being worked on, or one of them
             failed. The source is as good as before then, unless the text says otherwise.
     """
+    await source.shut_arrivals()
     move_id = await source.write(lambda tx: _fence(tx, target.place, now=now))
     try:
         moved = await _copy_once(source, target, move_id, progress)
@@ -170,6 +171,8 @@ def _fence(tx: Transaction, target: str, *, now: datetime) -> str:
         if state["to"] != target:
             raise StoreError(f"this spool is being moved to {state['to']}; finish or undo that")
         return str(state["id"])
+    if tx.arrivals is not None and set(tx.arrivals.held()).intersection(inbox.places(tx)):
+        raise StoreError("the service has just begun to take mail; try again in a moment")
     inbox.take_in_all(tx)
     move_id = secrets.token_hex(8)
     _note(tx, {"id": move_id, "to": target})
@@ -198,7 +201,7 @@ def _note(tx: Transaction, state: dict[str, Any]) -> None:
 
 
 def _fenced(tx: Transaction) -> tuple[str, ...]:
-    return (*FENCED, "inbox") if tx.dialect.has_inbox else FENCED
+    return (*FENCED, "inbox", "arrivals") if tx.dialect.has_inbox else FENCED
 
 
 def _raise_fence(tx: Transaction) -> None:
@@ -228,7 +231,7 @@ def _lift_fence(tx: Transaction) -> None:
     for table in _fenced(tx):
         on = f" ON {table}" if tx.dialect.name == "postgresql" else ""
         for event in ("insert", "update", "delete"):
-            tx.execute(f"DROP TRIGGER fence_{table}_{event}{on}")
+            tx.execute(f"DROP TRIGGER IF EXISTS fence_{table}_{event}{on}")
     if tx.dialect.name == "postgresql":
         tx.execute("DROP FUNCTION refuse_moved()")
     tx.execute("DELETE FROM facts WHERE name = :name", {"name": MOVE})

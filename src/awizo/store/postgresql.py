@@ -94,6 +94,7 @@ class PostgresqlTransaction:
     """See :class:`awizo.store.database.Transaction`."""
 
     dialect = POSTGRESQL
+    arrivals = None
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._cursor = connection.cursor(row_factory=dict_row)
@@ -437,6 +438,12 @@ class PostgresqlDatabase:
             time.sleep(0.05)
 
     # -- the end -------------------------------------------------------------------------------
+
+    async def keep_arrivals(self) -> None:
+        """Nothing to do: a commit here shares its sync with those of others."""
+
+    async def shut_arrivals(self) -> None:
+        """Nothing to do: there are none."""
 
     async def close(self) -> None:
         """Finish what runs, then end. Safe to repeat."""

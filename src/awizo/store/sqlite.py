@@ -33,6 +33,7 @@ import awizo.store.inbox as inbox
 from awizo.errors import StoreError
 from awizo.store.content_files import ContentFiles
 from awizo.store.database import SQLITE, Dialect, NewRow, Together, Unit
+from awizo.store.sqlite_arrivals import KeptArrivals
 from awizo.store.sqlite_file import as_store_error, connect, is_busy, is_sick, make_place, migrate
 from awizo.store.sqlite_log import LogMover
 from awizo.store.sqlite_readers import Readers
@@ -80,8 +81,10 @@ class SqliteDatabase:
         self._seen_version = self._data_version()
         place = path.stat()
         self._identity = (place.st_dev, place.st_ino)
-        self.files: ContentFiles | None = ContentFiles(path.with_name(path.name + ".d"))
-        self._readers = Readers(path, partial(self._connect, reader=True))
+        beside = path.with_name(path.name + ".d")
+        self.files: ContentFiles | None = ContentFiles(beside)
+        self._arrivals = KeptArrivals(beside / "arrivals")
+        self._readers = Readers(path, partial(self._connect, reader=True), self._arrivals.files)
         self._writer = threading.Thread(target=self._write_loop, name="awizo-write", daemon=True)
         self._log = LogMover(path, self._connect)
         self._writer.start()
@@ -179,12 +182,15 @@ class SqliteDatabase:
         if first is None:
             return False
         into = (first.table, first.columns)
-        values: list[Any] = []
+        rows: list[Any] = []
         for waiting in batch:
             row = waiting.as_row
             if row is None or (row.table, row.columns) != into:
                 return False
-            values += row.values
+            rows.append(row.values)
+        if first.table == inbox.VIEW and self._arrivals.put(rows, self._connection):
+            return True
+        values = [value for row in rows for value in row]
         if len(values) > MAX_VALUES:
             return False
         try:
@@ -209,7 +215,7 @@ class SqliteDatabase:
         return self._commit_each(batch, steps)
 
     def _commit_whole(self, steps: list[list[Waiting]]) -> bool:
-        tx = SqliteTransaction(self._connection)
+        tx = SqliteTransaction(self._connection, self._arrivals.files)
         self._take_turn("BEGIN IMMEDIATE")
         for step in steps:
             run_step(tx, step)
@@ -220,7 +226,7 @@ class SqliteDatabase:
     def _commit_each(self, batch: list[Waiting], steps: list[list[Waiting]]) -> bool:
         """Commit what succeeds of a batch; each that fails takes only its own writes with it."""
         connection = self._connection
-        tx = SqliteTransaction(connection)
+        tx = SqliteTransaction(connection, self._arrivals.files)
         self._take_turn("BEGIN IMMEDIATE")
         alone = len(steps) == 1
         succeeded = 0
@@ -300,7 +306,8 @@ class SqliteDatabase:
                 self._connection.execute("PRAGMA busy_timeout = 0")
 
     def _look_around(self) -> None:
-        """Wake those that wait for work if another process has written."""
+        """With nothing to do: wake those that wait for work if another process has written."""
+        self._arrivals.look_after(self._connection)
         with contextlib.suppress(sqlite3.Error):
             version = self._data_version()
             if version != self._seen_version:
@@ -323,10 +330,17 @@ class SqliteDatabase:
     def announce_work(self) -> None:
         self._bell.ring()
 
+    async def keep_arrivals(self) -> None:
+        await self._arrivals.keep(self)
+
+    async def shut_arrivals(self) -> None:
+        await self._arrivals.shut()
+
     # -- backup and end ------------------------------------------------------------------------
 
     async def backup(self, path: Path) -> None:
         """Copy the database to *path* while it is in use, its content files beside it."""
+        await self.write(inbox.take_in_all)
         await asyncio.to_thread(self._backup, path)
 
     def _backup(self, path: Path) -> None:
@@ -342,6 +356,7 @@ class SqliteDatabase:
                 source.backup(target, pages=-1)
                 assert self.files is not None
                 inbox.take_in_all(SqliteTransaction(target))
+                target.execute("DELETE FROM arrivals")  # the files stay with the source
                 names = target.execute("SELECT id FROM messages WHERE content_in = 'file'")
                 self.files.copy([name for (name,) in names], path.with_name(path.name + ".d"))
                 target.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -363,6 +378,7 @@ class SqliteDatabase:
     def _close(self) -> None:
         self._queue.put(None)
         self._writer.join()
+        self._arrivals.let_go()
         self._log.end()
         self._readers.finish()
         if self.files is not None:

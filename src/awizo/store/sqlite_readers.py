@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from awizo.store.arrivals import ArrivalFiles
 from awizo.store.database import Unit
 from awizo.store.sqlite_file import as_store_error, is_sick
 from awizo.store.sqlite_transaction import SqliteTransaction
@@ -31,8 +32,11 @@ class Readers:
         connect: Opens a connection that cannot write.
     """
 
-    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(
+        self, path: Path, connect: Callable[[], sqlite3.Connection], arrivals: ArrivalFiles
+    ) -> None:
         self._path = path
+        self._arrivals = arrivals
         self._connect = connect
         self._local = threading.local()
         self._open: list[sqlite3.Connection] = []
@@ -52,7 +56,7 @@ class Readers:
                     self._open.append(connection)
             connection.execute("BEGIN")
             try:
-                return unit(SqliteTransaction(connection))
+                return unit(SqliteTransaction(connection, self._arrivals))
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
+from awizo.store.arrivals import ArrivalFiles
 from awizo.store.database import NOTHING, SQLITE, Params, Row
 
 MAX_VALUES = 900  # of one statement; SQLite's own limit was 999 before 3.32
@@ -26,8 +27,11 @@ class SqliteTransaction:
 
     dialect = SQLITE
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, arrivals: ArrivalFiles | None = None
+    ) -> None:
         self._connection = connection
+        self.arrivals = arrivals
         self.has_work = False
 
     def execute(self, sql: str, params: Params = NOTHING) -> int:

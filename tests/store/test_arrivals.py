@@ -1,0 +1,563 @@
+"""Accepted mails in a file of their own: durable, in order, taken in once, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import awizo.store.sqlite_arrivals as sqlite_arrivals
+from awizo.errors import StoreError
+from awizo.settings import Store
+from awizo.store import Stores, migrate, open_store
+from awizo.store.arrivals import HEADER_BYTES, ArrivalFiles, Arrivals, Ring, Written
+from awizo.store.inbox import MOST_AT_ONCE, take_in_all
+from awizo.store.sqlite import SqliteDatabase
+from support.store_parts import BODY, FORWARDED, NOON, SOMEBODY, Desk, a_message, accepted
+
+RING_BYTES = 65_536
+ALL: dict[str, int] = {"most": 1000, "most_bytes": 1 << 30}
+
+
+def nothing_taken() -> int:
+    return 0
+
+
+def a_ring(folder: Path, *, size_bytes: int = RING_BYTES, name: str = "one") -> Arrivals:
+    return Arrivals(folder / "d" / "arrivals" / name, size_bytes=size_bytes)
+
+
+def some_mail(number: int, size_bytes: int, rng: random.Random) -> Written:
+    content = None if rng.random() < 0.1 else rng.randbytes(size_bytes)
+    return f"m{number}", json.dumps({"number": number, "ä": "ö"}), content
+
+
+# --- the file by itself -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_written_round_and_round_is_read_in_order_byte_for_byte(
+    tmp_path: Path, seed: int
+) -> None:
+    rng = random.Random(seed)
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    written: list[Written] = []
+    read: list[Written] = []
+    taken = refused = 0
+    while len(written) < 600:
+        batch = [
+            some_mail(len(written) + n, rng.choice((0, 1, 300, 5000, 20_000)), rng)
+            for n in range(rng.randint(1, 4))
+        ]
+        if ring.put(batch, partial(int, taken)):
+            written += batch
+        else:
+            refused += 1
+        if rng.random() < 0.5 or not len(written) % 7:
+            for one in files.read("one", taken, most=rng.randint(1, 9), most_bytes=1 << 20):
+                read.append((one.id, one.record, one.content))
+                taken = one.ends
+    read += [(one.id, one.record, one.content) for one in files.read("one", taken, **ALL)]
+    assert read == written
+    assert taken > 10 * RING_BYTES
+    assert refused, "it was never full"
+
+
+def test_no_half_record_is_read_wherever_a_crash_has_cut_the_last_write(tmp_path: Path) -> None:
+    rng = random.Random(1)
+    ring = a_ring(tmp_path)
+    first, second = some_mail(1, 300, rng), ("m2", "{}", b"x" * 40)
+    ring.put([first], nothing_taken)
+    files = ArrivalFiles(tmp_path / "d" / "arrivals")
+    begins = files.read("one", 0, **ALL)[-1].ends
+    before = ring.path.read_bytes()
+    ring.put([second], nothing_taken)
+    whole = ring.path.read_bytes()
+    ends = files.read("one", 0, **ALL)[-1].ends
+    ring.close()
+    for cut in range(begins, ends):
+        at = HEADER_BYTES + cut
+        for torn in (whole[:at] + before[at:], whole[:at] + b"\xff" + whole[at + 1 :]):
+            ring.path.write_bytes(torn)
+            assert [one.id for one in files.read("one", 0, **ALL)] == ["m1"], cut
+    ring.path.write_bytes(whole)
+    assert [one.id for one in files.read("one", 0, **ALL)] == ["m1", "m2"]
+
+
+def test_what_stood_there_a_round_before_is_no_message(tmp_path: Path) -> None:
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    mail: Written = ("m1", "{}", b"x" * (RING_BYTES // 4 - 32))
+    place = 0
+    for _ in range(4):
+        assert ring.put([mail], partial(int, place))
+        place = files.read("one", place, **ALL)[-1].ends
+    assert ring.put([mail], partial(int, place))
+    assert len(files.read("one", place, **ALL)) == 1
+    assert len(files.read("one", place + RING_BYTES, **ALL)) == 0
+
+
+def test_messages_that_wait_are_never_written_over(tmp_path: Path) -> None:
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    count = 0
+    while ring.put([(f"m{count}", "{}", b"x" * 1000)], nothing_taken):
+        count += 1
+    assert count > 50
+    assert [one.id for one in files.read("one", 0, **ALL)] == [f"m{n}" for n in range(count)]
+    ends = files.read("one", 0, **ALL)[-1].ends
+    assert not ring.put([("large", "{}", b"x" * RING_BYTES)], lambda: ends)
+    assert ring.put([("small", "{}", b"x")], lambda: ends)
+
+
+@pytest.mark.parametrize("name", ["pwrite", "fdatasync"])
+def test_what_could_not_be_made_durable_is_not_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    ring.put([("m1", "{}", b"x")], nothing_taken)
+    real = getattr(os, name)
+    failed: list[str] = []
+
+    def fails_once(*arguments: Any) -> Any:
+        if failed:
+            return real(*arguments)
+        failed.append(name)
+        if name == "pwrite":  # half of it got there
+            real(arguments[0], arguments[1][:50], arguments[2])
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, name, fails_once)
+    with pytest.raises(OSError, match="Input/output"):
+        ring.put([("m2", "{}", b"y")], nothing_taken)
+    assert [one.id for one in files.read("one", 0, **ALL)] == ["m1"]
+
+
+def test_a_file_that_cannot_be_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space"):
+        a_ring(tmp_path)
+    assert list((tmp_path / "d" / "arrivals").iterdir()) == []
+
+
+def test_only_this_user_may_read_it(tmp_path: Path) -> None:
+    ring = a_ring(tmp_path)
+    assert ring.path.stat().st_mode & 0o777 == 0o600
+    assert ring.path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_only_what_nobody_holds_and_is_read_to_its_end_is_swept_up(tmp_path: Path) -> None:
+    files = ArrivalFiles(tmp_path / "d" / "arrivals")
+    held = a_ring(tmp_path, name="held")
+    waiting, done, never = (a_ring(tmp_path, name=name) for name in ("waits", "done", "never"))
+    for ring in (waiting, done):
+        ring.put([("m1", "{}", b"x")], nothing_taken)
+    for ring in (waiting, done, never):
+        ring.close()
+    assert files.held() == ["held"]
+    end = files.read("done", 0, **ALL)[-1].ends
+    assert files.sweep({"held": 0, "waits": 0, "done": end}) == {}
+    assert files.names() == ["held", "waits"]
+    held.close()
+
+
+def test_behind_a_record_that_the_disk_has_lost_the_others_are_found(tmp_path: Path) -> None:
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    for number in range(4):
+        ring.put([(f"m{number}", "{}", b"x" * 100)], nothing_taken)
+    ends = [one.ends for one in files.read("one", 0, **ALL)]
+    with ring.path.open("r+b") as file:
+        file.seek(HEADER_BYTES + ends[0] + 60)
+        file.write(b"?")
+    ring.close()
+    assert [one.id for one in files.read("one", 0, **ALL)] == ["m0"]
+    assert files.sweep({"one": ends[0]}) == {"one": ends[1]}
+    assert [one.id for one in files.read("one", ends[1], **ALL)] == ["m2", "m3"]
+
+
+# --- with the database --------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def a_small_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite_arrivals, "RING_BYTES", RING_BYTES)
+
+
+def settings_of(folder: Path) -> Store:
+    return Store(url=f"sqlite:///{folder}/awizo.db")
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
+    opened = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await opened.database.keep_arrivals()
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def worker(stores: Stores, tmp_path: Path) -> AsyncIterator[Stores]:
+    """The store as another process has it, which works on what the first takes."""
+    opened = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    yield opened
+    await opened.close()
+
+
+def file_of(folder: Path) -> Path:
+    (path,) = (folder / "awizo.db.d" / "arrivals").iterdir()
+    return path
+
+
+def in_tables(folder: Path) -> int:
+    with sqlite3.connect(folder / "awizo.db") as other:
+        found: int = other.execute(
+            "SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM messages)"
+        ).fetchone()[0]
+        return found
+
+
+async def test_a_mail_waits_in_the_file_and_another_process_finds_it(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    await accepted(stores.spool, 1, recipients=(SOMEBODY,))
+    assert in_tables(tmp_path) == 0
+    assert await worker.spool.due_kinds(now=NOON, kinds=["forwards"]) == {"forwards"}
+    desk = Desk(worker.spool)
+    (job,) = await desk.forwards()
+    assert await worker.spool.content(a_message(1).id) == BODY
+    await desk.finish(job, FORWARDED)
+    assert await desk.forwards() == []
+    assert len(await desk.ids()) == 1
+
+
+async def test_every_mail_is_taken_in_once_and_each_that_finds_no_room_goes_into_the_database(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    body = BODY + b"x" * 3000 + b"\r\n"
+    count = MOST_AT_ONCE + 50
+    await asyncio.gather(*(accepted(stores.spool, n, body=body) for n in range(count)))
+    assert 0 < in_tables(tmp_path) < count, "nothing waits in the file, or all of it does"
+    assert len(await Desk(worker.spool).ids()) == count
+    for number in (0, 1, count // 2, count - 1):
+        assert await worker.spool.content(a_message(number).id) == body
+    for number in range(count, count + 5):  # there is room again
+        await accepted(stores.spool, number, body=body)
+    assert in_tables(tmp_path) == count
+    assert len(await Desk(stores.spool).ids()) == count + 5
+
+
+async def test_a_large_mail_lies_in_a_file_of_its_own_and_its_rows_in_the_arrivals(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    body = bytes(range(256)) * 2000
+    await accepted(stores.spool, 1, body=body)
+    assert in_tables(tmp_path) == 0
+    assert len(await Desk(worker.spool).ids()) == 1
+    assert await worker.spool.content(a_message(1).id) == body
+
+
+@pytest.mark.parametrize("name", ["pwrite", "fdatasync"])
+async def test_when_the_file_fails_the_database_takes_each_mail_and_none_twice(
+    stores: Stores,
+    worker: Stores,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    await accepted(stores.spool, 1)
+
+    def sick(*_: Any) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, name, sick)
+    await asyncio.gather(*(accepted(stores.spool, number) for number in range(2, 6)))
+    monkeypatch.undo()
+    await accepted(stores.spool, 6)
+    assert in_tables(tmp_path) == 5
+    assert len(await Desk(worker.spool).ids()) == 6
+
+
+async def test_a_mail_that_stands_in_both_is_there_once(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    await accepted(stores.spool, 1)
+    await accepted(stores.spool, 2)
+    other = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    database = other.database
+    assert isinstance(database, SqliteDatabase)
+    database._arrivals.files.folder = tmp_path / "nowhere"  # as if it did not know of the file
+    await accepted(other.spool, 2)
+    await other.close()
+    assert len(await Desk(worker.spool).ids()) == 2
+
+
+@pytest.mark.parametrize("how", ["removed", "replaced"])
+async def test_a_file_that_went_under_the_running_service_takes_nothing_more(
+    stores: Stores, tmp_path: Path, how: str
+) -> None:
+    path = file_of(tmp_path)
+    path.unlink()
+    if how == "replaced":
+        path.write_bytes(b"")
+    await accepted(stores.spool, 1)
+    assert in_tables(tmp_path) == 1
+    assert len(await Desk(stores.spool).ids()) == 1
+
+
+async def test_after_a_kill_the_next_start_finds_what_waits_and_tidies_up(tmp_path: Path) -> None:
+    first = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await first.database.keep_arrivals()
+    await accepted(first.spool, 1, recipients=(SOMEBODY,))
+    await first.close()  # as a kill does, it leaves the file and frees its lock
+    old = file_of(tmp_path)
+
+    for left in (1, 0):
+        again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+        await again.database.keep_arrivals()
+        assert old.exists() == bool(left)
+        desk = Desk(again.spool)
+        jobs = await desk.forwards()
+        assert len(jobs) == left
+        for job in jobs:
+            await desk.finish(job, FORWARDED)
+        assert len(await desk.ids()) == 1
+        await again.close()
+    with sqlite3.connect(tmp_path / "awizo.db") as other:
+        known = [name for (name,) in other.execute("SELECT name FROM arrivals")]
+    assert old.name not in known
+
+
+async def test_a_mail_that_was_purged_does_not_come_back_from_the_file(
+    stores: Stores, tmp_path: Path
+) -> None:
+    await accepted(stores.spool, 1, recipients=(SOMEBODY,))
+    desk = Desk(stores.spool)
+    (job,) = await desk.forwards()
+    await desk.finish(job, FORWARDED)
+    later = NOON + timedelta(days=1000)
+    await stores.spool.purge(content_before=later, history_before=later, now=later)
+    assert await desk.ids() == []
+    await stores.close()
+
+    again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    assert await Desk(again.spool).ids() == []
+    assert await Desk(again.spool).forwards() == []
+    await again.close()
+
+
+async def test_behind_a_lost_record_the_next_start_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await first.database.keep_arrivals()
+    for number in range(3):
+        await accepted(first.spool, number)
+    await first.close()
+    path = file_of(tmp_path)
+    data = bytearray(path.read_bytes())
+    data[HEADER_BYTES + 100] ^= 0xFF
+    path.write_bytes(data)
+
+    again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    assert await Desk(again.spool).ids() == []
+    await again.database.keep_arrivals()
+    assert len(await Desk(again.spool).ids()) == 2
+    assert "arrivals_damaged" in capsys.readouterr().out
+    await again.close()
+
+
+async def until(true: Callable[[], bool]) -> None:
+    over_at = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < over_at
+        await asyncio.sleep(0.02)
+
+
+async def test_nobodys_mail_stays_in_the_file_once_the_database_has_it(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    secret = b"Jan Kowalski, ul. Prosta 1"
+    path = file_of(tmp_path)
+    for number in range(60):  # more than a round
+        await accepted(stores.spool, number, body=BODY + secret + b"x" * 1500)
+        if number % 10 == 0:
+            await Desk(worker.spool).ids()
+    assert secret in path.read_bytes()
+    await accepted(stores.spool, 60)
+    assert len(await Desk(worker.spool).ids()) == 61
+    await until(lambda: not any(path.read_bytes()[HEADER_BYTES:]))
+    await accepted(stores.spool, 61)
+    assert len(await Desk(worker.spool).ids()) == 62
+
+
+async def test_a_file_with_nothing_to_do_with_it_disturbs_nobody(
+    stores: Stores, tmp_path: Path
+) -> None:
+    folder = file_of(tmp_path).parent
+    (folder / "notes.txt").write_text("mail" * 100)
+    (folder / "a folder").mkdir()
+    await accepted(stores.spool, 1)
+    assert len(await Desk(stores.spool).ids()) == 1
+    again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await again.database.keep_arrivals()
+    await accepted(again.spool, 2)
+    assert len(await Desk(again.spool).ids()) == 2
+    await again.close()
+
+
+async def test_where_there_is_little_room_there_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_arrivals, "RING_BYTES", 1 << 60)
+    opened = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await opened.database.keep_arrivals()
+    await accepted(opened.spool, 1)
+    assert in_tables(tmp_path) == 1
+    assert not (tmp_path / "awizo.db.d" / "arrivals").exists()
+    await opened.close()
+
+
+# --- backup and move ----------------------------------------------------------------------------
+
+
+async def test_a_backup_holds_what_waits_in_the_file_and_knows_nothing_of_the_file(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    for number in range(5):
+        await accepted(stores.spool, number)
+    await worker.backup(tmp_path / "backup" / "copy.db")
+    key_file = tmp_path / "awizo.db.key"
+    copy = await open_store(
+        Store(url=f"sqlite:///{tmp_path}/backup/copy.db", key_file=key_file), now=lambda: NOON
+    )
+    assert len(await Desk(copy.spool).ids()) == 5
+    await copy.close()
+    with sqlite3.connect(tmp_path / "backup" / "copy.db") as other:
+        assert other.execute("SELECT count(*) FROM arrivals").fetchone() == (0,)
+
+
+async def test_a_move_takes_what_waits_and_nothing_is_accepted_behind_its_back(
+    stores: Stores, tmp_path: Path
+) -> None:
+    taken: list[int] = []
+    refused: list[int] = []
+    moved = asyncio.Event()
+
+    async def hand_in() -> None:
+        for number in range(10_000):
+            try:
+                await accepted(stores.spool, number)
+                taken.append(number)
+            except StoreError:
+                refused.append(number)
+            if moved.is_set() and refused:
+                return
+            await asyncio.sleep(0)
+
+    shop = asyncio.create_task(hand_in())
+    await until(lambda: len(taken) > 20)
+    target = Store(url=f"sqlite:///{tmp_path}/new/awizo.db", key_file=tmp_path / "awizo.db.key")
+    await migrate(settings_of(tmp_path), target, now=NOON)
+    moved.set()
+    await shop
+    copy = await open_store(target, now=lambda: NOON)
+    assert len(await Desk(copy.spool).ids()) == len(taken)
+    await copy.close()
+
+
+async def test_a_move_waits_for_no_process_that_does_not_let_go(
+    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = stores.database
+    assert isinstance(database, SqliteDatabase)
+    monkeypatch.setattr(sqlite_arrivals, "LET_GO_S", 0.2)
+    monkeypatch.setattr(database._arrivals, "look_after", lambda connection: None)
+    target = Store(url=f"sqlite:///{tmp_path}/new/awizo.db", key_file=tmp_path / "awizo.db.key")
+    with pytest.raises(StoreError, match="stop it first"):
+        await migrate(settings_of(tmp_path), target, now=NOON)
+    await accepted(stores.spool, 1)  # it is not fenced, and the shop does not notice
+    assert len(await Desk(stores.spool).ids()) == 1
+
+
+# --- killed -------------------------------------------------------------------------------------
+
+SHOP = """
+import asyncio, sys
+from awizo.settings import Store
+from awizo.store import open_store
+import awizo.store.sqlite_arrivals as sqlite_arrivals
+from support.store_parts import NOON, accepted
+
+sqlite_arrivals.RING_BYTES = 1 << 20
+
+async def shop() -> None:
+    stores = await open_store(Store(url=sys.argv[1]), now=lambda: NOON)
+    await stores.database.keep_arrivals()
+    number = int(sys.argv[2])
+
+    async def hand_in(number: int) -> None:
+        await accepted(stores.spool, number)
+        print(number, flush=True)
+
+    while True:
+        await asyncio.gather(*(hand_in(number + n) for n in range(5)))
+        number += 5
+        await asyncio.sleep(0.003)
+
+asyncio.run(shop())
+"""
+
+
+@pytest.mark.slow
+async def test_killed_at_any_moment_every_mail_that_was_answered_is_there_once(
+    tmp_path: Path,
+) -> None:
+    worker = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    desk = Desk(worker.spool)
+    answered: set[int] = set()
+    rng = random.Random()
+    for life in range(6):
+        process = subprocess.Popen(  # noqa: ASYNC220 - it is read in a thread
+            [sys.executable, "-c", SHOP, settings_of(tmp_path).url, str(life * 1_000_000)],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        )
+        assert process.stdout is not None
+        until_then = rng.randint(1, 60)
+        for _ in range(until_then):
+            answered.add(int(await asyncio.to_thread(process.stdout.readline)))
+            if rng.random() < 0.1:
+                await worker.database.write(take_in_all)
+        process.kill()
+        answered |= {int(line) for line in process.stdout.read().splitlines(keepends=True)
+                     if line.endswith(b"\n")}  # fmt: skip
+        process.wait()
+    ids = await desk.ids()
+    assert len(ids) == len(set(ids))
+    there = {int(one.rpartition(".")[0][1:]) for one in ids}
+    assert answered <= there
+    assert len(there - answered) <= 6 * 10, "more are there than were under way"
+    await worker.close()
+
+
+def test_a_ring_reads_no_more_than_one_round(tmp_path: Path) -> None:
+    ring = a_ring(tmp_path)
+    descriptor = os.open(ring.path, os.O_RDONLY)
+    assert len(Ring(descriptor, RING_BYTES).read(RING_BYTES // 2, 10 * RING_BYTES)) == RING_BYTES
+    os.close(descriptor)
