@@ -23,7 +23,14 @@ import awizo.store.sqlite_arrivals as sqlite_arrivals
 from awizo.errors import StoreError
 from awizo.settings import Store
 from awizo.store import Stores, migrate, open_store
-from awizo.store.arrivals import HEADER_BYTES, ArrivalFiles, Arrivals, Ring, Written
+from awizo.store.arrivals import (
+    HEADER_BYTES,
+    ArrivalFiles,
+    Arrivals,
+    Ring,
+    Unreadable,
+    Written,
+)
 from awizo.store.inbox import MOST_AT_ONCE, take_in_all
 from awizo.store.sqlite import SqliteDatabase
 from support.store_parts import BODY, FORWARDED, NOON, SOMEBODY, Desk, a_message, accepted
@@ -163,32 +170,81 @@ def test_only_this_user_may_read_it(tmp_path: Path) -> None:
 
 
 def test_only_what_nobody_holds_and_is_read_to_its_end_is_swept_up(tmp_path: Path) -> None:
-    files = ArrivalFiles(tmp_path / "d" / "arrivals")
-    held = a_ring(tmp_path, name="held")
-    waiting, done, never = (a_ring(tmp_path, name=name) for name in ("waits", "done", "never"))
-    for ring in (waiting, done):
-        ring.put([("m1", "{}", b"x")], nothing_taken)
-    for ring in (waiting, done, never):
-        ring.close()
-    assert files.held() == ["held"]
-    end = files.read("done", 0, **ALL)[-1].ends
-    assert files.sweep({"held": 0, "waits": 0, "done": end}) == {}
-    assert files.names() == ["held", "waits"]
-    held.close()
+    held, waits, done, never = (f"{number:016x}" for number in range(4))
+    rings = {name: a_ring(tmp_path, name=name) for name in (held, waits, done, never)}
+    files = ArrivalFiles(rings[held].path.parent)
+    for name in (waits, done):
+        rings[name].put([("m1", "{}", b"x")], nothing_taken)
+    for name in (waits, done, never):
+        rings[name].close()
+    end = files.read(done, 0, **ALL)[-1].ends
+    (files.folder / f"{5:016x}.new").write_bytes(b"its maker was killed")
+    (files.folder / "notes.txt").write_bytes(b"nobody's")
+    assert files.held() == [held]
+
+    files.sweep({held: 0, waits: 0, done: end})
+    assert files.names() == [held, waits]
+    assert (files.folder / "notes.txt").exists()
+    assert len(list(files.folder.iterdir())) == 3
+    assert files.gone([held, waits, done, never]) == [done, never]
+    rings[held].close()
 
 
-def test_behind_a_record_that_the_disk_has_lost_the_others_are_found(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["pwrite", "fdatasync"])
+def test_nothing_of_a_batch_that_failed_is_ever_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
-    for number in range(4):
-        ring.put([(f"m{number}", "{}", b"x" * 100)], nothing_taken)
-    ends = [one.ends for one in files.read("one", 0, **ALL)]
-    with ring.path.open("r+b") as file:
-        file.seek(HEADER_BYTES + ends[0] + 60)
-        file.write(b"?")
+    real = getattr(os, name)
+    failed: list[str] = []
+
+    def fails_once(*arguments: Any) -> Any:
+        if failed:
+            return real(*arguments)
+        failed.append(name)
+        real(*arguments)
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, name, fails_once)
+    with pytest.raises(OSError, match="Input/output"):
+        ring.put([(f"m{n}", "{}", b"x" * 1000) for n in range(5)], nothing_taken)
+    assert not any(ring.path.read_bytes()[HEADER_BYTES:])
+    assert files.read("one", 0, **ALL) == []
+
+
+def test_what_cannot_be_read_is_no_empty_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{1:016x}"
+    ring = a_ring(tmp_path, name=name)
+    ring.put([("m1", "{}", b"x")], nothing_taken)
     ring.close()
-    assert [one.id for one in files.read("one", 0, **ALL)] == ["m0"]
-    assert files.sweep({"one": ends[0]}) == {"one": ends[1]}
-    assert [one.id for one in files.read("one", ends[1], **ALL)] == ["m2", "m3"]
+    files = ArrivalFiles(ring.path.parent)
+
+    def sick(*_: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", sick)
+        with pytest.raises(Unreadable, match="Input/output error"):
+            files.read(name, 0, **ALL)
+        files.sweep({name: 0})
+    assert files.names() == [name]
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", sick)
+        for look in (files.names, files.held, lambda: files.sweep({})):
+            with pytest.raises(OSError, match="Input/output error"):
+                look()
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", sick)
+        with pytest.raises(OSError, match="Input/output error"):
+            files.gone([name])
+    with ring.path.open("r+b") as file:
+        file.write(b"?")
+    with pytest.raises(Unreadable, match="header"):
+        files.read(name, 0, **ALL)
+    files.sweep({name: 0})
+    assert files.names() == [name]
 
 
 # --- with the database --------------------------------------------------------------------------
@@ -324,13 +380,15 @@ async def test_after_a_kill_the_next_start_finds_what_waits_and_tidies_up(tmp_pa
     first = await open_store(settings_of(tmp_path), now=lambda: NOON)
     await first.database.keep_arrivals()
     await accepted(first.spool, 1, recipients=(SOMEBODY,))
-    await first.close()  # as a kill does, it leaves the file and frees its lock
+    await as_killed(first)
     old = file_of(tmp_path)
 
     for left in (1, 0):
         again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+        if left:
+            assert old.exists()
         await again.database.keep_arrivals()
-        assert old.exists() == bool(left)
+        assert not old.exists()
         desk = Desk(again.spool)
         jobs = await desk.forwards()
         assert len(jobs) == left
@@ -353,33 +411,103 @@ async def test_a_mail_that_was_purged_does_not_come_back_from_the_file(
     later = NOON + timedelta(days=1000)
     await stores.spool.purge(content_before=later, history_before=later, now=later)
     assert await desk.ids() == []
-    await stores.close()
+    await as_killed(stores)
 
     again = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await again.database.keep_arrivals()
     assert await Desk(again.spool).ids() == []
     assert await Desk(again.spool).forwards() == []
     await again.close()
 
 
-async def test_behind_a_lost_record_the_next_start_goes_on(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+async def test_several_that_begin_at_once_leave_each_others_files_alone(tmp_path: Path) -> None:
+    dead = await open_store(settings_of(tmp_path), now=lambda: NOON)
+    await dead.database.keep_arrivals()
+    await accepted(dead.spool, 100)
+    await as_killed(dead)
+    for turn in range(10):
+        several = [await open_store(settings_of(tmp_path), now=lambda: NOON) for _ in range(3)]
+        await asyncio.gather(*(one.database.keep_arrivals() for one in several))
+        before = in_tables(tmp_path)
+        for number, one in enumerate(several):
+            await accepted(one.spool, 3 * turn + number)
+        assert in_tables(tmp_path) == before, "one of them has no file"
+        assert len(await Desk(several[0].spool).ids()) == 3 * turn + 4
+        for one in several:
+            await one.close()
+    assert list((tmp_path / "awizo.db.d" / "arrivals").iterdir()) == []
+
+
+async def test_a_folder_that_cannot_be_listed_makes_nobody_forget_a_file(
+    stores: Stores, worker: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accepted(stores.spool, 1)
+
+    def sick(*_: Any) -> Any:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", sick)
+        await worker.database.sweep_arrivals()
+        await worker.database.keep_arrivals()
+        with pytest.raises(StoreError, match="Too many open files"):
+            await worker.database.shut_arrivals()
+    await accepted(stores.spool, 2)
+    assert len(await Desk(worker.spool).ids()) == 2
+
+
+async def test_a_store_that_does_not_know_its_file_takes_the_mails_itself(
+    stores: Stores, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "awizo.db") as other:
+        other.execute("DELETE FROM arrivals")
+    body = BODY + b"x" * 3000 + b"\r\n"
+    for number in range(40):  # more than fit: then the database is asked
+        await accepted(stores.spool, number, body=body)
+    assert in_tables(tmp_path) > 10
+
+
+async def test_with_a_clean_end_nothing_is_left_once_all_is_taken_in(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    for number in range(3):
+        await accepted(stores.spool, number)
+    path = file_of(tmp_path)
+    await stores.close()
+    assert path.exists()
+    await worker.database.sweep_arrivals()
+    assert not path.exists()
+    with sqlite3.connect(tmp_path / "awizo.db") as other:
+        assert other.execute("SELECT count(*) FROM arrivals").fetchone() == (0,)
+    assert len(await Desk(worker.spool).ids()) == 3
+
+
+async def test_what_stands_behind_half_a_record_was_never_answered_and_is_not_taken_in(
+    tmp_path: Path,
 ) -> None:
     first = await open_store(settings_of(tmp_path), now=lambda: NOON)
     await first.database.keep_arrivals()
     for number in range(3):
         await accepted(first.spool, number)
-    await first.close()
+    await as_killed(first)
     path = file_of(tmp_path)
     data = bytearray(path.read_bytes())
-    data[HEADER_BYTES + 100] ^= 0xFF
+    data[data.index(a_message(1).id.encode()) + 40] ^= 0xFF  # as a power cut within one write
     path.write_bytes(data)
 
     again = await open_store(settings_of(tmp_path), now=lambda: NOON)
-    assert await Desk(again.spool).ids() == []
     await again.database.keep_arrivals()
-    assert len(await Desk(again.spool).ids()) == 2
-    assert "arrivals_damaged" in capsys.readouterr().out
+    assert len(await Desk(again.spool).ids()) == 1
+    assert not path.exists()
     await again.close()
+
+
+async def as_killed(stores: Stores) -> None:
+    """End it without its letting go in good order: its lock goes, all else stays."""
+    database = stores.database
+    assert isinstance(database, SqliteDatabase)
+    database._arrivals._drop()
+    await stores.close()
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -452,6 +580,30 @@ async def test_a_backup_holds_what_waits_in_the_file_and_knows_nothing_of_the_fi
         assert other.execute("SELECT count(*) FROM arrivals").fetchone() == (0,)
 
 
+def elsewhere(folder: Path) -> Store:
+    return Store(url=f"sqlite:///{folder}/new/awizo.db", key_file=folder / "awizo.db.key")
+
+
+async def test_neither_a_backup_nor_a_move_goes_on_without_mails_that_it_cannot_read(
+    stores: Stores, worker: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accepted(stores.spool, 1)
+    with monkeypatch.context() as patched:
+
+        def sick(*_: Any) -> Any:
+            raise OSError(errno.EIO, "Input/output error")
+
+        patched.setattr(os, "pread", sick)
+        with pytest.raises(StoreError, match="cannot be read"):
+            await worker.backup(tmp_path / "backup" / "copy.db")
+        with pytest.raises(StoreError, match="cannot be read"):
+            await migrate(settings_of(tmp_path), elsewhere(tmp_path), now=NOON)
+        await accepted(stores.spool, 2, recipients=(SOMEBODY,))  # it is shut: into the database
+        desk = Desk(worker.spool)
+        assert len(await desk.forwards()) == 1  # the rest of the work goes on
+    assert len(await desk.ids()) == 2
+
+
 async def test_a_move_takes_what_waits_and_nothing_is_accepted_behind_its_back(
     stores: Stores, tmp_path: Path
 ) -> None:
@@ -472,8 +624,9 @@ async def test_a_move_takes_what_waits_and_nothing_is_accepted_behind_its_back(
 
     shop = asyncio.create_task(hand_in())
     await until(lambda: len(taken) > 20)
-    target = Store(url=f"sqlite:///{tmp_path}/new/awizo.db", key_file=tmp_path / "awizo.db.key")
+    target = elsewhere(tmp_path)
     await migrate(settings_of(tmp_path), target, now=NOON)
+    assert list((tmp_path / "awizo.db.d" / "arrivals").iterdir()) == []
     moved.set()
     await shop
     copy = await open_store(target, now=lambda: NOON)
@@ -488,9 +641,8 @@ async def test_a_move_waits_for_no_process_that_does_not_let_go(
     assert isinstance(database, SqliteDatabase)
     monkeypatch.setattr(sqlite_arrivals, "LET_GO_S", 0.2)
     monkeypatch.setattr(database._arrivals, "look_after", lambda connection: None)
-    target = Store(url=f"sqlite:///{tmp_path}/new/awizo.db", key_file=tmp_path / "awizo.db.key")
     with pytest.raises(StoreError, match="stop it first"):
-        await migrate(settings_of(tmp_path), target, now=NOON)
+        await migrate(settings_of(tmp_path), elsewhere(tmp_path), now=NOON)
     await accepted(stores.spool, 1)  # it is not fenced, and the shop does not notice
     assert len(await Desk(stores.spool).ids()) == 1
 

@@ -177,6 +177,7 @@ class App:
             mode=settings.mode,
             instance=self.instance_id,
         )
+        await stores.database.sweep_arrivals()  # of processes that were killed
         return self.bound
 
     async def wait(self, stopping: asyncio.Event) -> None:
@@ -195,6 +196,7 @@ class App:
         """Open it; on SQLite as the only service, with what the one before had begun."""
         stores = await open_store(self.settings.store)
         self._parts.on_stop("store", stores.close)
+        self._parts.on_stop("arrivals", stores.database.sweep_arrivals)
         self.stores = stores
         if (path := sqlite_path(self.settings.store.url)) is None:
             return stores, None

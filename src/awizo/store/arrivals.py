@@ -11,11 +11,11 @@ tells how far it has come (table ``arrivals``), in the same transaction that tak
 each is taken in once. Only what lies before that place is written over.
 
 A record tells its own place in the endless row of all that was ever written there, and a checksum
-over everything: what a crash left half, and what stood there a round before, is none. Where the
-file is full, fails or has been shut, messages go into the database itself.
+over everything: what a crash left half, and what stood there a round before, is none, and ends
+what is read. Where the file is full, fails or has been shut, messages go into the database itself.
 
-The layout is private to one version of the schema: all are taken in before a migration that would
-change it. Numbers are little-endian.
+A file belongs to one life of one process: it gets its name when it is whole and locked, and
+nobody adds to it once the lock is gone. Numbers in it are little-endian.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import mmap
 import os
+import re
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,11 @@ log = structlog.get_logger()
 RING_BYTES = 16 * 1024 * 1024
 HEADER_BYTES = 4096
 MAGIC = b"Awizo arrivals 1"
-SHUT_AT = 64  # the byte of the header that tells the owner to let go
+OPEN, SHUT = 0o600, 0o400  # a file that its owner may not write to any more is to be let go
+UNFINISHED = ".new"  # ends the name of a file that is just being made
 READ_BYTES = 65_536
 MARK = b"mail"
+NAME = re.compile(r"[0-9a-f]{16}")
 NO_CONTENT = 0xFFFF_FFFF
 FILL_BYTES = 1024 * 1024
 
@@ -155,20 +157,6 @@ def _identity(place: os.stat_result) -> tuple[int, int]:
     return place.st_dev, place.st_ino
 
 
-def _next_behind(ring: Ring, place: int) -> int | None:
-    """The first whole record behind *place*, where none leads to it."""
-    found: list[int] = []
-    data = ring.read(0, ring.size_bytes)
-    start = data.find(MARK)
-    while start >= 0:
-        there = _RECORD.unpack(ring.read(start, _RECORD.size))[1]
-        fits = there > place and there % ring.size_bytes == start
-        if fits and next(ring.records(there), None) is not None:
-            found.append(there)
-        start = data.find(MARK, start + 1)
-    return min(found, default=None)
-
-
 # --- the end that writes ------------------------------------------------------------------------
 
 
@@ -187,25 +175,22 @@ class Arrivals:
         self._taken = 0  # what the database is known to have
         self._wiped = 0  # what is zeros again
         for folder in (path.parent.parent, path.parent):
-            if not folder.is_dir():
-                with contextlib.suppress(FileExistsError):
-                    folder.mkdir(mode=0o700)
-                sync_folder(folder.parent)
-        self._descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            sync_folder(folder.parent)  # whoever made it: it must be there after a crash
+        making = path.with_name(path.name + UNFINISHED)
+        how = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+        self._descriptor = os.open(making, how, OPEN)
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            header = _HEADER.pack(MAGIC, size_bytes).ljust(HEADER_BYTES, b"\0")
-            _write_all(self._descriptor, header, 0)
-            for start in range(0, size_bytes, FILL_BYTES):
-                some = bytes(min(FILL_BYTES, size_bytes - start))
-                _write_all(self._descriptor, some, HEADER_BYTES + start)
-            os.fsync(self._descriptor)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            making.stat()  # a sweep that came in front of the lock has removed it
+            _fill(self._descriptor, size_bytes)
+            making.rename(path)
             sync_folder(path.parent)
-            self._header = mmap.mmap(self._descriptor, HEADER_BYTES, prot=mmap.PROT_READ)
         except BaseException:
             os.close(self._descriptor)
-            with contextlib.suppress(OSError):
-                path.unlink()
+            making.unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
             raise
         self._ring = Ring(self._descriptor, size_bytes)
         self._identity = _identity(os.fstat(self._descriptor))
@@ -214,10 +199,16 @@ class Arrivals:
     def name(self) -> str:
         return self.path.name
 
-    @property
-    def is_shut(self) -> bool:
-        """Whether another process wants it let go: the store is about to move."""
-        return self._header[SHUT_AT] != 0
+    def is_open(self) -> bool:
+        """Whether it may be written to; False: another process wants it let go.
+
+        Raises:
+            OSError: It was moved or replaced: nobody would find it again.
+        """
+        found = self.path.stat()
+        if _identity(found) != self._identity:
+            raise FileNotFoundError(errno.ENOENT, "it was moved or replaced")
+        return bool(found.st_mode & OPEN & ~SHUT)
 
     def put(self, messages: Sequence[Written], taken: Callable[[], int]) -> bool:
         """Add messages durably, all or none; False: there is no room for them.
@@ -226,7 +217,7 @@ class Arrivals:
             taken: Asks the database how far it has come.
 
         Raises:
-            OSError: They are not there, or may be; the file takes no more.
+            OSError: They are not there, as far as that can still be had; let it go then.
         """
         place, pieces = self._place, []
         for message in messages:
@@ -236,42 +227,56 @@ class Arrivals:
             self._taken = taken()
             if place - self._taken > self._ring.size_bytes:
                 return False
-        self._see_that_it_is_there()
         try:
             self._ring.write(self._place, b"".join(pieces))
             os.fdatasync(self._descriptor)
         except BaseException:
             with contextlib.suppress(OSError):  # else what is answered with 4xx goes out as well
-                self._ring.write(self._place, bytes(_HEAD_BYTES))
+                self._ring.write(self._place, bytes(place - self._place))
+                os.fdatasync(self._descriptor)
             raise
         self._place = place
         return True
 
-    def _see_that_it_is_there(self) -> None:
-        """Refuse to write where nobody would find it again."""
-        if _identity(self.path.stat()) != self._identity:
-            raise FileNotFoundError(errno.ENOENT, "it was moved or replaced")
-
-    def wipe(self, taken: Callable[[], int]) -> None:
-        """Overwrite with zeros what the database has: nobody's mail stays here for good."""
+    def wipe(self, taken: Callable[[], int]) -> bool:
+        """Overwrite with zeros what the database has; whether that is all of it."""
         if self._wiped == self._place:
-            return
+            return True
         self._taken = taken()
         self._wiped = max(self._wiped, self._place - self._ring.size_bytes)  # written over
         if self._taken > self._wiped:
             self._ring.write(self._wiped, bytes(self._taken - self._wiped))
             os.fdatasync(self._descriptor)
             self._wiped = self._taken
+        return self._wiped == self._place
+
+    def remove(self) -> None:
+        """Take its name away: the database has everything."""
+        with contextlib.suppress(OSError):
+            if _identity(self.path.stat()) == self._identity:
+                self.path.unlink()
 
     def close(self) -> None:
         """Let go; what waits in it is taken in all the same. Safe to repeat."""
         if self._descriptor >= 0:
-            self._header.close()
             os.close(self._descriptor)
             self._descriptor = -1
 
 
+def _fill(descriptor: int, size_bytes: int) -> None:
+    """Header and zeros, so that no later write needs a new block."""
+    _write_all(descriptor, _HEADER.pack(MAGIC, size_bytes).ljust(HEADER_BYTES, b"\0"), 0)
+    for start in range(0, size_bytes, FILL_BYTES):
+        some = bytes(min(FILL_BYTES, size_bytes - start))
+        _write_all(descriptor, some, HEADER_BYTES + start)
+    os.fsync(descriptor)
+
+
 # --- the end that reads -------------------------------------------------------------------------
+
+
+class Unreadable(Exception):
+    """A file of arrivals cannot be read; the text says why."""
 
 
 class ArrivalFiles:
@@ -288,109 +293,115 @@ class ArrivalFiles:
         """Messages that wait from this place on, the oldest first; none: no file, or all read.
 
         Stops at *most*, or behind the one with which there are *most_bytes*.
+
+        Raises:
+            Unreadable: It is there, and what is in it cannot be had; logged, once.
         """
         found: list[Arrived] = []
-        with self._opened(name) as ring:
-            if ring is None:
-                return found
-            for one in ring.records(place):
-                found.append(one)
-                if len(found) >= most or one.ends - place >= most_bytes:
-                    break
+        try:
+            descriptor = os.open(self.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                for one in _ring_in(descriptor).records(place):
+                    found.append(one)
+                    if len(found) >= most or one.ends - place >= most_bytes:
+                        break
+            finally:
+                os.close(descriptor)
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            if name not in self._told:
+                self._told.add(name)
+                log.error("arrivals_unreadable", path=str(self.path_of(name)), error=why)
+            raise Unreadable(f"{self.path_of(name)}: {why}") from error
         return found
 
-    @contextlib.contextmanager
-    def _opened(self, name: str) -> Iterator[Ring | None]:
-        try:
-            descriptor = os.open(self.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            yield None
-            return
-        except OSError as error:
-            self._tell("arrivals_unreadable", name, error=error.strerror)
-            yield None
-            return
-        try:
-            yield self._ring(descriptor, name)
-        except OSError as error:
-            self._tell("arrivals_unreadable", name, error=error.strerror)
-        finally:
-            os.close(descriptor)
-
-    def _ring(self, descriptor: int, name: str) -> Ring | None:
-        """The ring of an open file; ``None``: it is none of ours, or just being made."""
-        try:
-            header = os.pread(descriptor, _HEADER.size, 0)
-        except OSError as error:
-            self._tell("arrivals_unreadable", name, error=error.strerror)
-            return None
-        if len(header) == _HEADER.size:
-            magic, size_bytes = _HEADER.unpack(header)
-            if magic == MAGIC and size_bytes:
-                return Ring(descriptor, size_bytes)
-        return None
-
-    def _tell(self, event: str, name: str, **words: object) -> None:
-        if (event + name) not in self._told:
-            self._told.add(event + name)
-            log.error(event, path=str(self.path_of(name)), **words)
-
     def names(self) -> list[str]:
-        """Those that are there."""
+        """Those that are whole. Raises OSError when the folder cannot be read."""
+        return [name for name in self._all_names() if not name.endswith(UNFINISHED)]
+
+    def _all_names(self) -> list[str]:
         try:
-            return sorted(path.name for path in self.folder.iterdir())
-        except OSError:
+            return sorted(
+                path.name
+                for path in self.folder.iterdir()
+                if NAME.fullmatch(path.name.removesuffix(UNFINISHED))
+            )
+        except FileNotFoundError:
             return []
 
+    def gone(self, names: Iterable[str]) -> list[str]:
+        """Those of them that are surely not there. Raises OSError when that cannot be known."""
+        found = []
+        for name in names:
+            try:
+                self.path_of(name).stat()
+            except FileNotFoundError:
+                found.append(name)
+        return found
+
     def shut(self) -> None:
-        """Tell every owner to let go; :meth:`held` tells who has not yet."""
+        """Ask every owner to let go. Raises OSError."""
         for name in self.names():
-            with contextlib.suppress(OSError):
-                descriptor = os.open(self.path_of(name), os.O_WRONLY | os.O_CLOEXEC)
-                try:
-                    os.pwrite(descriptor, b"\x01", SHUT_AT)
-                finally:
-                    os.close(descriptor)
+            with contextlib.suppress(FileNotFoundError):
+                self.path_of(name).chmod(SHUT)
 
     def held(self) -> list[str]:
-        """Those whose owner lives and may add to them."""
-        return [name for name in self.names() if not self._is_free(name)]
+        """Those whose owner lives and may add to them. Raises OSError."""
+        found = []
+        for name in self.names():
+            with self._locked(name) as locked:
+                if not locked:
+                    found.append(name)
+        return found
 
-    def _is_free(self, name: str) -> bool:
-        try:
-            descriptor = os.open(self.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
-            return True
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        else:
-            return True
-        finally:
-            os.close(descriptor)
-
-    def sweep(self, taken: dict[str, int]) -> dict[str, int]:
-        """Remove the files that nobody holds and that are taken in to their end.
+    def sweep(self, taken: Mapping[str, int]) -> None:
+        """Remove what nobody holds: files that are taken in to their end, and unfinished ones.
 
         Args:
             taken: How far each that the database knows of is taken in, and durably so.
 
-        Returns:
-            Where to go on in those in which the disk has lost a record before others.
+        Raises:
+            OSError: It could not be done, or not all of it.
         """
-        go_on: dict[str, int] = {}
-        for name in self.names():
-            if not self._is_free(name):
-                continue
-            place = taken.get(name, 0)
-            with self._opened(name) as ring:
-                if ring is None or next(ring.records(place), None) is not None:
+        for name in self._all_names():
+            with self._locked(name) as locked, contextlib.suppress(Unreadable):
+                if not locked:
                     continue
-                behind = _next_behind(ring, place)
-                if behind is not None:
-                    self._tell("arrivals_damaged", name, lost_bytes=behind - place)
-                    go_on[name] = behind
-                    continue
-                self.path_of(name).unlink()
-        return go_on
+                if name.endswith(UNFINISHED) or not self._waits(name, taken.get(name, 0)):
+                    self.path_of(name).unlink(missing_ok=True)
+                elif name not in taken:
+                    log.error("arrivals_unknown", path=str(self.path_of(name)))
+        if self.folder.is_dir():
+            sync_folder(self.folder)
+
+    def _waits(self, name: str, place: int) -> bool:
+        return bool(self.read(name, place, most=1, most_bytes=1))
+
+    @contextlib.contextmanager
+    def _locked(self, name: str) -> Iterator[bool]:
+        """Hold the lock of a file that nobody else holds, as long as it is looked at."""
+        try:
+            descriptor = os.open(self.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield True
+            return
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+
+def _ring_in(descriptor: int) -> Ring:
+    header = os.pread(descriptor, _HEADER.size, 0)
+    if len(header) == _HEADER.size:
+        magic, size_bytes = _HEADER.unpack(header)
+        if magic == MAGIC and size_bytes:
+            return Ring(descriptor, size_bytes)
+    raise ValueError("its header is damaged")

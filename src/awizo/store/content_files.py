@@ -142,7 +142,7 @@ class ContentFiles:
     def _left_alone(self) -> list[str]:
         before = time.time() - LEFT_ALONE_S
         found = []
-        for path in self.folder.glob("*/*"):
+        for path in self.folder.glob("?/*"):
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < before:
                     found.append(path.name)

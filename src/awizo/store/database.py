@@ -230,4 +230,7 @@ class Database(Protocol):
             StoreError: One does not let its file go.
         """
 
+    async def sweep_arrivals(self) -> None:
+        """Take in what processes that have ended accepted, and leave none of their files."""
+
     async def close(self) -> None: ...

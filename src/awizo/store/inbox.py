@@ -11,13 +11,15 @@ do not rewrite pages), a message gets all its rows as it is accepted.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, BinaryIO
 
 import awizo.store.messages as messages
-from awizo.store.arrivals import ArrivalFiles
+from awizo.errors import StoreError
+from awizo.store.arrivals import Unreadable
 from awizo.store.codec import read_json, to_json
 from awizo.store.database import NewRow, Transaction, among
 from awizo.store.messages import MessageRows
@@ -74,9 +76,12 @@ def has_some(tx: Transaction) -> bool:
     if tx.row("SELECT 1 AS waits FROM inbox LIMIT 1") is not None:
         return True
     files = tx.arrivals
-    return files is not None and any(
-        files.read(name, taken, most=1, most_bytes=1) for name, taken in places(tx).items()
-    )
+    if files is not None:
+        for name, taken in places(tx).items():
+            with contextlib.suppress(Unreadable):
+                if files.read(name, taken, most=1, most_bytes=1):
+                    return True
+    return False
 
 
 def places(tx: Transaction) -> dict[str, int]:
@@ -89,40 +94,60 @@ def begin_file(tx: Transaction, *, name: str) -> None:
     tx.insert("arrivals", ("name", "taken"), [(name, 0)])
 
 
-def end_files(tx: Transaction, *, names: Collection[str], go_on: Mapping[str, int]) -> None:
-    """Forget files that are gone; in others, *go_on* from a place further on."""
+def forget_files(tx: Transaction, *, names: Collection[str]) -> None:
+    """Files that are gone."""
     some, params = among("name", sorted(names))
     tx.execute(f"DELETE FROM arrivals WHERE name IN {some}", params)
-    for name, place in go_on.items():
-        tx.execute(
-            "UPDATE arrivals SET taken = :place WHERE name = :name AND taken < :place",
-            {"name": name, "place": place},
-        )
 
 
 def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> bool:
-    """Give the oldest messages their rows; whether more may wait."""
+    """Give the oldest messages their rows; whether more may wait.
+
+    What is in a file that cannot be read just now is left there.
+    """
     if not tx.dialect.has_inbox:
         return False
+    more = _take_in_table(tx, most)
+    for name, taken in places(tx).items():
+        with contextlib.suppress(Unreadable):
+            more = _take_in_file(tx, name, taken, most) or more
+    return more
+
+
+def take_in_all(tx: Transaction) -> None:
+    """Give every message its rows.
+
+    Raises:
+        StoreError: Some are in a file that cannot be read.
+    """
+    if not tx.dialect.has_inbox:
+        return
+    while _take_in_table(tx, MOST_AT_ONCE):
+        pass
+    for name in places(tx):
+        try:
+            while _take_in_file(tx, name, places(tx)[name], MOST_AT_ONCE):
+                pass
+        except Unreadable as error:
+            raise StoreError(f"accepted mails cannot be read: {error}") from error
+
+
+def _take_in_table(tx: Transaction, most: int) -> bool:
     waiting = tx.rows("SELECT id, record FROM inbox ORDER BY id LIMIT :limit", {"limit": most})
     if waiting:
         _add_rows(tx, [row["record"] for row in waiting])
         tx.execute("DELETE FROM inbox WHERE id <= :id", {"id": waiting[-1]["id"]})
-    more = len(waiting) == most
-    if tx.arrivals is not None:
-        for name, taken in places(tx).items():
-            more = _take_in_file(tx, tx.arrivals, name, taken, most=most) or more
-    return more
+    return len(waiting) == most
 
 
-def _take_in_file(
-    tx: Transaction, files: ArrivalFiles, name: str, taken: int, *, most: int
-) -> bool:
-    arrived = files.read(name, taken, most=most, most_bytes=MOST_BYTES_AT_ONCE)
+def _take_in_file(tx: Transaction, name: str, taken: int, most: int) -> bool:
+    if tx.arrivals is None:
+        return False
+    arrived = tx.arrivals.read(name, taken, most=most, most_bytes=MOST_BYTES_AT_ONCE)
     if not arrived:
         return False
     there = _those_there(tx, [one.id for one in arrived])
-    new = [one for one in arrived if one.id not in there]
+    new = {one.id: one for one in arrived if one.id not in there}.values()
     _add_rows(tx, [one.record for one in new])
     contents = [(one.id, 0, one.content) for one in new if one.content is not None]
     if contents:
@@ -159,11 +184,6 @@ def _whole(row: list[Any], columns: Sequence[str]) -> list[Any]:
     """A row with all columns: an older program did not know those at the end."""
     missing = len(columns) - len(row)
     return row + [None] * missing if missing else row
-
-
-def take_in_all(tx: Transaction) -> None:
-    while take_in(tx):
-        pass
 
 
 # --- as JSON ------------------------------------------------------------------------------------

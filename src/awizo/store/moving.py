@@ -89,6 +89,7 @@ async def move(
         await _give_up(source, target, move_id)
         raise
     await source.write(lambda tx: _note(tx, {"id": move_id, "to": target.place, "done": True}))
+    await source.sweep_arrivals()  # nobody's mail is to stay there
     log.info("spool_moved", rows=sum(moved.rows.values()), lost_contents=moved.lost_contents)
     return moved
 
@@ -171,7 +172,7 @@ def _fence(tx: Transaction, target: str, *, now: datetime) -> str:
         if state["to"] != target:
             raise StoreError(f"this spool is being moved to {state['to']}; finish or undo that")
         return str(state["id"])
-    if tx.arrivals is not None and set(tx.arrivals.held()).intersection(inbox.places(tx)):
+    if _others_take_mail(tx):
         raise StoreError("the service has just begun to take mail; try again in a moment")
     inbox.take_in_all(tx)
     move_id = secrets.token_hex(8)
@@ -190,6 +191,16 @@ def _fence(tx: Transaction, target: str, *, now: datetime) -> str:
                 "stop it first, or try again in a moment"
             )
     return move_id
+
+
+def _others_take_mail(tx: Transaction) -> bool:
+    """Whether a process accepts into a file of its own, behind the fence."""
+    if tx.arrivals is None:
+        return False
+    try:
+        return not inbox.places(tx).keys().isdisjoint(tx.arrivals.held())
+    except OSError as error:
+        raise StoreError(f"{tx.arrivals.folder}: {error.strerror}") from error
 
 
 def _note(tx: Transaction, state: dict[str, Any]) -> None:

@@ -445,6 +445,9 @@ class PostgresqlDatabase:
     async def shut_arrivals(self) -> None:
         """Nothing to do: there are none."""
 
+    async def sweep_arrivals(self) -> None:
+        """Nothing to do: there are none."""
+
     async def close(self) -> None:
         """Finish what runs, then end. Safe to repeat."""
         if self._closing:

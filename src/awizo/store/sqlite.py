@@ -1,7 +1,8 @@
 """SQLite: one writer thread that commits for all who wait at once; readers beside it.
 
 In:  units of work from any task.
-Out: their results after one COMMIT, and so one fsync, for the whole batch.
+Out: their results after one COMMIT, and so one fsync, for the whole batch. Where several processes
+     take mail, what each accepts is synced in a file of its own instead (``sqlite_arrivals.py``).
 
 WAL with ``synchronous=FULL``: a commit is on the disk before anybody hears of it, and there is
 no switch that changes this. Where a unit of a batch fails, the batch is run again with a
@@ -173,7 +174,8 @@ class SqliteDatabase:
             )
 
     def _added_at_once(self, batch: list[Waiting]) -> bool:
-        """Do a batch that is nothing but new rows of a table by one statement, if it is one.
+        """Do a batch that is nothing but new rows of a table by one statement, if it is one;
+        accepted messages go into this process's file, where it has one.
 
         The statement is its own transaction. Each call into SQLite gives up the interpreter's
         lock and has to win it back from the loop, which costs more than the work itself.
@@ -336,6 +338,9 @@ class SqliteDatabase:
     async def shut_arrivals(self) -> None:
         await self._arrivals.shut()
 
+    async def sweep_arrivals(self) -> None:
+        await self._arrivals.sweep(self)
+
     # -- backup and end ------------------------------------------------------------------------
 
     async def backup(self, path: Path) -> None:
@@ -378,7 +383,7 @@ class SqliteDatabase:
     def _close(self) -> None:
         self._queue.put(None)
         self._writer.join()
-        self._arrivals.let_go()
+        self._arrivals.let_go(self._connection)
         self._log.end()
         self._readers.finish()
         if self.files is not None:

@@ -7,6 +7,8 @@ Out: whether they are durable in the file; where not, they are the database's to
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
 import secrets
 import shutil
 import sqlite3
@@ -44,16 +46,16 @@ class KeptArrivals:
 
     async def keep(self, database: Database) -> None:
         """Have a file from now on. Where that cannot be, all stays as it is, which is slower."""
+        await self.sweep(database)
         try:
-            await self._sweep(database)
             made = await asyncio.to_thread(self._made)
             if made is None:
                 return
             try:
                 await database.write(partial(inbox.begin_file, name=made.name))
             except BaseException:
+                made.remove()
                 made.close()
-                made.path.unlink(missing_ok=True)
                 raise
         except (OSError, StoreError) as error:
             log.warning("arrivals_not_kept", reason=str(error))
@@ -66,27 +68,40 @@ class KeptArrivals:
             return None
         return Arrivals(self.files.path_of(secrets.token_hex(8)), size_bytes=RING_BYTES)
 
-    async def _sweep(self, database: Database) -> None:
-        """Tidy up behind processes that have ended."""
-        if not self.files.names():
+    async def sweep(self, database: Database) -> None:
+        """See :meth:`awizo.store.database.Database.sweep_arrivals`."""
+        if not self.files.folder.is_dir():
             return
-        places = await database.read(inbox.places)
-        go_on = await asyncio.to_thread(self.files.sweep, places)
-        gone = set(places).difference(self.files.names())
-        if gone or go_on:
-            await database.write(partial(inbox.end_files, names=gone, go_on=go_on))
+        try:
+            while await database.write(inbox.take_in):
+                pass
+            places = await database.read(inbox.places)
+            await asyncio.to_thread(self.files.sweep, places)
+            gone = await asyncio.to_thread(self.files.gone, places)
+        except (OSError, StoreError) as error:
+            log.warning("arrivals_not_swept", reason=str(error))
+            return
+        if gone:
+            with contextlib.suppress(StoreError):  # of a store that has moved, say
+                await database.write(partial(inbox.forget_files, names=gone))
 
     async def shut(self) -> None:
         """See :meth:`awizo.store.database.Database.shut_arrivals`."""
-        await asyncio.to_thread(self.files.shut)
         give_up_at = time.monotonic() + LET_GO_S
-        while held := await asyncio.to_thread(self.files.held):
-            if time.monotonic() > give_up_at:
-                raise StoreError(
-                    f"a running service holds {self.files.path_of(held[0])}; "
-                    "stop it first, or try again in a moment"
-                )
-            await asyncio.sleep(LOOK_S)
+        try:
+            while True:
+                await asyncio.to_thread(self.files.shut)
+                if not (held := await asyncio.to_thread(self.files.held)):
+                    return
+                if time.monotonic() > give_up_at:
+                    break
+                await asyncio.sleep(LOOK_S)
+        except OSError as error:
+            raise StoreError(f"{self.files.folder}: {error.strerror}") from error
+        raise StoreError(
+            f"a running service holds {self.files.path_of(held[0])}; "
+            "stop it first, or try again in a moment"
+        )
 
     # -- in the writer's thread ------------------------------------------------------------------
 
@@ -96,14 +111,17 @@ class KeptArrivals:
         if own is None:
             return False
         try:
-            if not own.is_shut:
+            if own.is_open():
                 return own.put(messages, partial(_taken, connection, own.name))
-            log.info("arrivals_shut", path=str(own.path))
         except sqlite3.Error:  # what it has is not known; it may yet take more
             return False
         except OSError as error:
-            log.error("arrivals_failed", path=str(own.path), error=error.strerror)
-        self.let_go()
+            self._failed(own, error)
+            return False
+        except BaseException:
+            self._drop()
+            raise
+        self.let_go(connection)
         return False
 
     def look_after(self, connection: sqlite3.Connection) -> None:
@@ -112,23 +130,46 @@ class KeptArrivals:
         if own is None:
             return
         try:
-            if not own.is_shut:
+            if own.is_open():
                 own.wipe(partial(_taken, connection, own.name))
                 return
         except sqlite3.Error:  # it is not known what the database has: nothing is wiped
             return
         except OSError as error:
-            log.error("arrivals_failed", path=str(own.path), error=error.strerror)
-        self.let_go()
+            self._failed(own, error)
+            return
+        log.info("arrivals_shut", path=str(own.path))
+        self.let_go(connection)
 
-    def let_go(self) -> None:
-        """Have no file any more; what waits in it is taken in all the same."""
+    def let_go(self, connection: sqlite3.Connection) -> None:
+        """Have no file any more, and leave none if the database has everything.
+
+        What waits in it is taken in all the same.
+        """
+        own = self._own
+        if own is not None:
+            with contextlib.suppress(OSError, sqlite3.Error):
+                if own.wipe(partial(_taken, connection, own.name)):
+                    own.remove()
+            self._drop()
+
+    def _failed(self, own: Arrivals, error: OSError) -> None:
+        log.error("arrivals_failed", path=str(own.path), error=error.strerror or str(error))
+        self._drop()
+
+    def _drop(self) -> None:
         own, self._own = self._own, None
         if own is not None:
             own.close()
 
 
 def _taken(connection: sqlite3.Connection, name: str) -> int:
-    """How far the database has the messages of a file; only what is committed counts."""
+    """How far the database has the messages of a file; only what is committed counts.
+
+    Raises:
+        FileNotFoundError: The database does not know the file, and would take in nothing of it.
+    """
     row = connection.execute("SELECT taken FROM arrivals WHERE name = ?", (name,)).fetchone()
-    return 0 if row is None else int(row[0])
+    if row is None:
+        raise FileNotFoundError(errno.ENOENT, "the database does not know it")
+    return int(row[0])
