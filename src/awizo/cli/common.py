@@ -74,12 +74,14 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_settings(config: Path | None, *, log_level: str | None = None) -> Settings:
+def read_settings(
+    config: Path | None, *, log_level: str | None = None, serving: bool = False
+) -> Settings:
     """The settings of this call, with logging set up to them."""
     if config is None and DEFAULT_CONFIG.is_file():
         config = DEFAULT_CONFIG
     settings = load_settings(config)
-    configure_logging(log_level or settings.log.level, settings.log.format)
+    configure_logging(log_level or settings.log.level, settings.log.format, for_good=serving)
     return settings
 
 

@@ -18,7 +18,7 @@ def command(config: ConfigOption = None) -> None:
     """Run the proxy, the worker and the panel. SIGTERM ends it cleanly."""
 
     async def work() -> None:
-        settings = read_settings(config)
+        settings = read_settings(config, serving=True)
         stopping = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -204,6 +204,6 @@ def main() -> None:
     control = socket.socket(fileno=control_fd)
     order = _order(control)
     sys.setswitchinterval(order.switch_interval_s)
-    configure_logging(order.settings.log.level, order.settings.log.format)
+    configure_logging(order.settings.log.level, order.settings.log.format, for_good=True)
     structlog.contextvars.bind_contextvars(intake=order.row)
     event_loop.run(serve(order, control))

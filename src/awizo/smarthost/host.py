@@ -69,6 +69,7 @@ class Host:
                 f"{error.strerror or 'no certificate in it'}"
             ) from None
         self._breaker = Breaker()
+        self._left_alone = metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name)
         self._why = ("smarthost_unreachable", "")
         self._slots = asyncio.Semaphore(smarthost.max_connections)
         self._moved_at = 0.0  # when a connection was last taken or given back; the loop's clock
@@ -182,6 +183,8 @@ class Host:
         clock = asyncio.get_running_loop().time
         if not self._slots.locked():
             self._moved_at = clock()
+            await self._slots.acquire()  # at once: no timer is needed
+            return
         give_up_at = clock() + WAIT_FOR_CONNECTION_S
         while True:
             stalled_at = self._moved_at + STALLED_S
@@ -228,14 +231,14 @@ class Host:
         if self._breaker.is_open:
             log.info("smarthost_back", smarthost=self.name)
         self._breaker.went_well()
-        metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(0)
+        self._left_alone.set(0)
 
     def _failed(self, code: str, reply: str, began_at: datetime) -> None:
         was_open = self._breaker.is_open
         self._breaker.failed(self._now(), code, began_at=began_at)
         self._why = (code, reply)
         left_alone = self._breaker.is_open
-        metrics.SMARTHOST_CIRCUIT_OPEN.labels(self.name).set(float(left_alone))
+        self._left_alone.set(float(left_alone))
         # The mails' own records tell of each attempt; the log of how the host's state changes.
         changed = self._breaker.failures == 1 or (left_alone and not was_open)
         (log.warning if changed else log.info)(

@@ -184,6 +184,8 @@ class Wire(asyncio.Protocol):
 
         What waits below TLS is told to nobody by asyncio, so it is looked at again and again.
         """
+        if not self._waiting_bytes:
+            return
         if self._transport is not None and self._transport is self._socket:
             transport = self._transport
             transport.set_write_buffer_limits(0)  # so that we are told when it is empty

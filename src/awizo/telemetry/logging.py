@@ -24,7 +24,9 @@ from structlog.typing import Processor
 NOISY = ("mail.log", "httpx", "httpcore", "uvicorn.access", "asyncio")
 
 
-def configure_logging(level: str, style: str, stream: TextIO | None = None) -> None:
+def configure_logging(
+    level: str, style: str, stream: TextIO | None = None, *, for_good: bool = False
+) -> None:
     """Set up structlog and the stdlib's root logger.
 
     Args:
@@ -32,6 +34,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
         style: ``json``, ``console``, or ``auto``: console on a terminal, JSON elsewhere.
         stream: Where lines go; standard error by default, so that standard output stays
             free for the answers of commands.
+        for_good: It stays so until the process ends: what makes a line is put together once.
     """
     stream = sys.stderr if stream is None else stream
     for_people = style == "console" or (style == "auto" and stream.isatty())
@@ -55,7 +58,7 @@ def configure_logging(level: str, style: str, stream: TextIO | None = None) -> N
         wrapper_class=structlog.make_filtering_bound_logger(number),
         # A line in one write: several processes share the stream, and none may cut into another.
         logger_factory=structlog.WriteLoggerFactory(stream),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=for_good,
     )
     handler = logging.StreamHandler(stream)
     handler.setFormatter(

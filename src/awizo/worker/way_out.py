@@ -50,6 +50,7 @@ TROUBLE_AT_SMARTHOST = frozenset(
         "smarthost_unknown",
     }
 )
+_FORWARDED = metrics.ATTEMPTS.labels(action="forward", outcome="done", code="")
 BOUNCE_HEAD_BYTES = 65_536
 REPORT_AGAIN_S = 1.0
 
@@ -157,7 +158,7 @@ class WayOut:
     async def _sent(self, job: Job, delivery: Delivery, result: RecipientResult) -> None:
         now = self._now()
         policy = policy_of(self._settings, delivery)
-        metrics.ATTEMPTS.labels(action="forward", outcome="done", code="").inc()
+        _FORWARDED.inc()
         decide, outcome = self._outcomes.deciding(now, policy)
         await self._spool.finish(
             job,
