@@ -139,11 +139,13 @@ class SqliteDatabase:
                     waiting = self._queue.get_nowait()
                 except queue.Empty:
                     break
+            commits = self.commits
             if batch:
                 self._run(batch)
             if stop:
                 return
-            self._log.look_after(self._connection)
+            if self.commits != commits:
+                self._log.look_after(self._connection)
 
     def _run(self, batch: list[Waiting]) -> None:
         """Run a batch in one transaction; whatever happens, everybody gets an answer."""
