@@ -17,7 +17,7 @@ from support.service import Served, a_service
 from support.traces import accepted_in
 
 PATIENCE_S = 60.0
-TRACED = "fsync,fdatasync,pwrite64,write,read,sendto,sendmsg,recvfrom,linkat"
+TRACED = "fsync,fdatasync,pwrite64,pwritev,pwritev2,write,read,sendto,sendmsg,recvfrom,linkat"
 SMALL = b"Subject: small\r\n\r\n" + b"x" * 70 + b"\r\n"
 LARGE = b"Subject: large\r\n\r\n" + (b"y" * 76 + b"\r\n") * 10_000
 

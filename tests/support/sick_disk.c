@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { NEW = 1, WRITE = 2, SYNC = 4 }; /* what is asked for */
@@ -96,6 +97,22 @@ ssize_t pwrite64(int fd, const void *data, size_t size, off64_t at) {
   FAIL(ill_fd(fd, WRITE));
   return REAL(pwrite64)(fd, data, size, at);
 }
+#define WRITEV(name)                                                          \
+  ssize_t name(int fd, const struct iovec *pieces, int count, off_t at) {     \
+    FAIL(ill_fd(fd, WRITE));                                                  \
+    return REAL(name)(fd, pieces, count, at);                                 \
+  }
+WRITEV(pwritev)
+WRITEV(pwritev64)
+
+#define WRITEV2(name)                                                         \
+  ssize_t name(int fd, const struct iovec *pieces, int count, off_t at, int flags) { \
+    FAIL(ill_fd(fd, WRITE));                                                  \
+    return REAL(name)(fd, pieces, count, at, flags);                          \
+  }
+WRITEV2(pwritev2)
+WRITEV2(pwritev64v2)
+
 int ftruncate64(int fd, off64_t size) {
   FAIL(ill_fd(fd, WRITE));
   return REAL(ftruncate64)(fd, size);

@@ -124,7 +124,7 @@ def accepted_in(lines: Iterable[str]) -> list[Accepted]:
             key=lambda call: call.ended or 0,
         )
         syncs = [call for call in done if call.name in ("fsync", "fdatasync")]
-        pwrites = [call for call in done if call.name == "pwrite64"]
+        pwrites = [call for call in done if call.name in ("pwrite64", "pwritev", "pwritev2")]
         # A sync that follows no write to its file proves nothing about this mail.
         synced = tuple(
             sync.path

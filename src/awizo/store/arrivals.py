@@ -43,6 +43,7 @@ MAGIC = b"Awizo arrivals 1"
 OPEN, SHUT = 0o600, 0o400  # a file that its owner may not write to any more is to be let go
 UNFINISHED = ".new"  # ends the name of a file that is just being made
 READ_BYTES = 65_536
+MOST_PIECES = 1000  # of one write; Linux takes 1024
 MARK = b"mail"
 NAME = re.compile(r"[0-9a-f]{16}")
 NO_CONTENT = 0xFFFF_FFFF
@@ -63,17 +64,24 @@ class Arrived:
 
     id: str
     record: str
-    content: bytes | None
+    content: memoryview | None
     ends: int
 
 
-def _packed(message: Written, place: int) -> bytes:
+Piece = bytes | memoryview
+
+
+def _packed(message: Written, place: int) -> list[Piece]:
+    """A record, in pieces: a content is not copied for it."""
     name, record, content = message[0].encode(), message[1].encode(), message[2]
     head = _RECORD.pack(
         MARK, place, len(name), len(record), NO_CONTENT if content is None else len(content)
     )
-    body = b"".join((name, record, content or b""))
-    return b"".join((head, _CHECKSUM.pack(zlib.crc32(body, zlib.crc32(head))), body))
+    body: list[Piece] = [name, record] if content is None else [name, record, content]
+    checksum = zlib.crc32(head)
+    for piece in body:
+        checksum = zlib.crc32(piece, checksum)
+    return [head, _CHECKSUM.pack(checksum), *body]
 
 
 class Ring:
@@ -94,12 +102,17 @@ class Ring:
             data += os.pread(self._descriptor, size - len(data), HEADER_BYTES)
         return data
 
-    def write(self, place: int, data: bytes) -> None:
+    def write(self, place: int, pieces: Sequence[Piece]) -> None:
         offset = place % self.size_bytes
         until_end = self.size_bytes - offset
+        if len(pieces) <= MOST_PIECES and sum(map(len, pieces)) <= until_end:
+            written = os.pwritev(self._descriptor, pieces, HEADER_BYTES + offset)
+            data = b"".join(pieces)[written:] if written < sum(map(len, pieces)) else b""
+            offset, until_end = offset + written, until_end - written
+        else:
+            data = b"".join(pieces)
         _write_all(self._descriptor, data[:until_end], HEADER_BYTES + offset)
-        if len(data) > until_end:
-            _write_all(self._descriptor, data[until_end:], HEADER_BYTES)
+        _write_all(self._descriptor, data[until_end:], HEADER_BYTES)
 
     def records(self, place: int) -> Iterator[Arrived]:
         """The whole records from this place on, in order."""
@@ -135,13 +148,13 @@ def _record_in(data: bytes, start: int, place: int) -> Arrived | None:
         return None
     _, _, of_id, of_record, of_content = _RECORD.unpack_from(data, start)
     (checksum,) = _CHECKSUM.unpack_from(data, start + _RECORD.size)
-    begins = start + _HEAD_BYTES
-    body = data[begins : start + size]
-    if zlib.crc32(body, zlib.crc32(data[start : start + _RECORD.size])) != checksum:
+    record = memoryview(data)[start : start + size]
+    body = record[_HEAD_BYTES:]
+    if zlib.crc32(body, zlib.crc32(record[: _RECORD.size])) != checksum:
         return None
     return Arrived(
-        id=body[:of_id].decode(),
-        record=body[of_id : of_id + of_record].decode(),
+        id=str(body[:of_id], "utf-8"),
+        record=str(body[of_id : of_id + of_record], "utf-8"),
         content=None if of_content == NO_CONTENT else body[of_id + of_record :],
         ends=place + size,
     )
@@ -219,20 +232,22 @@ class Arrivals:
         Raises:
             OSError: They are not there, as far as that can still be had; let it go then.
         """
-        place, pieces = self._place, []
+        place = self._place
+        pieces: list[Piece] = []
         for message in messages:
-            pieces.append(_packed(message, place))
-            place += len(pieces[-1])
+            record = _packed(message, place)
+            pieces += record
+            place += sum(map(len, record))
         if place - self._taken > self._ring.size_bytes:
             self._taken = taken()
             if place - self._taken > self._ring.size_bytes:
                 return False
         try:
-            self._ring.write(self._place, b"".join(pieces))
+            self._ring.write(self._place, pieces)
             os.fdatasync(self._descriptor)
         except BaseException:
             with contextlib.suppress(OSError):  # else what is answered with 4xx goes out as well
-                self._ring.write(self._place, bytes(place - self._place))
+                self._ring.write(self._place, [bytes(place - self._place)])
                 os.fdatasync(self._descriptor)
             raise
         self._place = place
@@ -245,7 +260,7 @@ class Arrivals:
         self._taken = taken()
         self._wiped = max(self._wiped, self._place - self._ring.size_bytes)  # written over
         if self._taken > self._wiped:
-            self._ring.write(self._wiped, bytes(self._taken - self._wiped))
+            self._ring.write(self._wiped, [bytes(self._taken - self._wiped)])
             os.fdatasync(self._descriptor)
             self._wiped = self._taken
         return self._wiped == self._place
