@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
+
+import pytest
 
 from awizo.errors import Deferral, PermanentFailure
 from awizo.model import Recipient
-from support.peers import GOOD, SmtpPeer, a_peer
+from support.peers import GOOD, HANG_UP, SmtpPeer, a_peer
 from support.smarthost_parts import MAIL, SENDER, a_post, a_smarthost, codes, send, the_way_out
 
 
@@ -33,7 +36,7 @@ async def test_one_transaction_carries_all_recipients_in_one_burst() -> None:
         assert verbs == ["EHLO", "MAIL", "RCPT", "RCPT", "RCPT", "DATA"]
         (burst,) = [one for one in peer.connections[0].bursts if one.startswith(b"MAIL")]
         assert burst.count(b"RCPT") == 3
-        assert b"DATA" not in burst
+        assert burst.endswith(b"DATA\r\n")
 
 
 async def test_without_pipelining_each_command_waits_for_its_answer() -> None:
@@ -64,13 +67,34 @@ async def test_each_recipient_has_a_result_of_its_own() -> None:
         assert peer.mails[0].recipients == ("ok@x.test", "too@x.test")
 
 
-async def test_when_every_recipient_is_refused_no_data_is_sent() -> None:
-    peer = SmtpPeer(replies={"RCPT": "550 5.1.1 no such user"})
+@pytest.mark.parametrize("extensions", [("PIPELINING",), ("8BITMIME",)])
+@pytest.mark.parametrize("data", ["503 5.5.1 no valid recipients", "354 go on", HANG_UP])
+@pytest.mark.parametrize("refused", ["MAIL", "RCPT"])
+async def test_when_nobody_is_accepted_no_content_is_sent_whatever_data_is_answered(
+    extensions: tuple[str, ...], data: Any, refused: str
+) -> None:
+    pipelined = "PIPELINING" in extensions
+    peer = SmtpPeer(
+        extensions=extensions,
+        replies={
+            refused: ["550 5.1.1 no", None],
+            "DATA": [data, None] if pipelined else [None],
+        },
+    )
     async with a_peer(peer), the_way_out(a_smarthost(peer)) as smarthosts:
-        results = await send(smarthosts, a_post(MAIL, "a@x.test", "b@x.test"))
+        assert codes(await send(smarthosts, a_post())) == ["smarthost_refused"]
+        assert ("DATA" in peer.commands) is pipelined
+        assert not peer.mails
 
-        assert codes(results) == ["smarthost_refused"] * 2
-        assert "DATA" not in peer.commands
+        assert codes(await send(smarthosts, a_post())) == ["ok"]
+        assert [mail.content for mail in peer.mails] == [MAIL]
+
+
+async def test_a_421_to_a_data_that_was_said_too_early_ends_the_connection_only() -> None:
+    peer = SmtpPeer(replies={"RCPT": ["550 5.1.1 no", None], "DATA": ["421 4.3.2 closing", None]})
+    async with a_peer(peer), the_way_out(a_smarthost(peer)) as smarthosts:
+        assert codes(await send(smarthosts, a_post())) == ["smarthost_refused"]
+        assert codes(await send(smarthosts, a_post())) == ["ok"]
 
 
 async def test_the_null_reverse_path_stays_null() -> None:

@@ -3,13 +3,14 @@
 In:  a connection that is ready, a mail, its recipients.
 Out: a result for each recipient.
 
-One MAIL, all RCPT, one DATA. Until the final dot is written nothing has been handed over, so
-whatever goes wrong before may be tried again at once, elsewhere; from then on, only the next
-hop's reply ends the matter, and where none comes the mail may be there twice: that window is
+One MAIL, all RCPT, one DATA, in one go where the hop takes that: where nobody is accepted DATA is
+refused as well. Until the final dot is written nothing has been handed over, so whatever goes
+wrong before may be tried again at once, elsewhere; from then on, only the next hop's reply ends
+the matter, and where none comes the mail may be there twice: that window is
 counted (``awizo_smarthost_in_doubt``), and no other exists.
 
-Sources: RFC 5321 sections 3.3, 4.1.1.4, 4.2.5 and 4.5.3; RFC 2920 (PIPELINING); RFC 1870 (SIZE);
-RFC 6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3461 (DSN).
+Sources: RFC 5321 sections 3.3, 4.1.1.4, 4.2.5 and 4.5.3; RFC 2920 section 3.1 (PIPELINING);
+RFC 1870 (SIZE); RFC 6152 (8BITMIME); RFC 6531 (SMTPUTF8); RFC 3461 (DSN).
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ async def transact(connection: Connection, mail: Mail, recipients: Sequence[Reci
     too_many: list[int] = []
     sender, replies = await _envelope(connection, mail, [recipients[index] for index in sendable])
     if not sender.positive:
-        await _reset(connection)
+        await _end_unsent(connection)
         error = error_of(sender, "mail")
         if isinstance(error, Deferral):
             raise CannotTake(error)
@@ -127,7 +128,7 @@ async def transact(connection: Connection, mail: Mail, recipients: Sequence[Reci
             if reply.code == 452 and reply.enhanced in _TOO_MANY_RECIPIENTS:
                 too_many.append(index)
     if not accepted:
-        await _reset(connection)
+        await _end_unsent(connection)
         return results
 
     said, stage = await _content(connection, mail)
@@ -208,7 +209,8 @@ async def _envelope(
 ) -> tuple[Reply, list[Reply]]:
     """Say MAIL and each RCPT; the reply to the one, the replies to the others.
 
-    After a refused MAIL there are no replies to RCPT that mean anything.
+    After a refused MAIL there are no replies to RCPT that mean anything. With PIPELINING, DATA has
+    been said as well; its reply is still to come.
     """
     smtputf8 = connection.offers("SMTPUTF8") and (
         mail.message.envelope.smtputf8
@@ -218,7 +220,7 @@ async def _envelope(
     sender = mail_command(connection, mail, smtputf8=smtputf8)
     commands = [rcpt_command(connection, one, smtputf8=smtputf8) for one in recipients]
     if connection.offers("PIPELINING"):
-        await connection.write(sender, *commands)
+        await connection.write(sender, *commands, "DATA")
         reply = _going_on(await connection.reply())
         return reply, [_going_on(await connection.reply()) for _ in commands]
     reply = _going_on(await connection.say(sender))
@@ -245,7 +247,10 @@ async def _content(connection: Connection, mail: Mail) -> tuple[Reply | None, St
         PermanentFailure: ``content_damaged``: it is not what was accepted.
         Withdrawn: It may be somebody else's by now.
     """
-    reply = _going_on(await connection.say("DATA"))
+    if _data_is_said(connection):
+        reply = _going_on(await connection.reply())
+    else:
+        reply = _going_on(await connection.say("DATA"))
     if reply.code != 354:
         if reply.code < 400:
             raise Trouble("smarthost_protocol", f"answers DATA with {reply.text}")
@@ -313,6 +318,26 @@ async def _reply_to(connection: Connection, final_dot: bytes) -> Reply | None:
     if reply.code == 421:
         connection.abort()
     return reply
+
+
+def _data_is_said(connection: Connection) -> bool:
+    return connection.offers("PIPELINING")
+
+
+async def _end_unsent(connection: Connection) -> None:
+    """Nobody was accepted; a hop that asks for the content all the same is hung up on.
+
+    (RFC 2920 section 3.1 would have it get an empty one, which some deliver.)
+    """
+    if _data_is_said(connection):
+        try:
+            refused = (await connection.reply()).code >= 400
+        except Trouble:
+            refused = False
+        if not refused:
+            connection.abort()
+            return
+    await _reset(connection)
 
 
 async def _reset(connection: Connection) -> None:
