@@ -54,7 +54,7 @@ def some_mail(number: int, size_bytes: int, rng: random.Random) -> Written:
 
 
 def as_written(one: Arrived) -> Written:
-    return one.id, one.record, None if one.content is None else bytes(one.content)
+    return one.id, one.record, one.content
 
 
 # --- the file by itself -------------------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""What a mail that leaves needs at once, read in the transaction that leased its jobs.
+"""What a mail that leaves needs at once: known from taking it in, or read as its jobs were leased.
 
-In:  jobs that were just leased.
-Out: their deliveries, and the content of small messages; each once, to whoever sends them.
+In:  contents as messages are taken in; jobs that were just leased.
+Out: their deliveries, and contents; each once, to whoever sends them.
 
 Read by themselves, both would cost a thread's turn for each mail. What is not fetched soon is
 forgotten: nothing depends on it.
@@ -9,16 +9,18 @@ forgotten: nothing depends on it.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from awizo.model import Delivery, Job
 from awizo.store.database import Transaction, among
 from awizo.store.rows import deliveries_by_id
 
 CONTENT_BYTES = 65_536  # a larger content is read in pieces, as it is sent
-KEPT_MESSAGES = 64
+KEPT_DELIVERIES = 64
+KEPT_BYTES = 8 * 1024 * 1024  # of contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,15 @@ class Found:
     contents: dict[str, bytes]  # by the ids of their messages
 
 
-def read_ahead(tx: Transaction, jobs: Sequence[Job]) -> Found:
+def read_ahead(tx: Transaction, jobs: Sequence[Job], *, known: Collection[str]) -> Found:
+    """What these jobs need.
+
+    Args:
+        known: Messages whose contents need not be read.
+    """
     if not jobs:
         return Found({}, {})
-    some, params = among("id", sorted({job.message_id for job in jobs}))
+    some, params = among("id", sorted({job.message_id for job in jobs}.difference(known)))
     rows = tx.rows(
         f"""SELECT c.message_id, c.data FROM messages m JOIN contents c ON c.message_id = m.id
         WHERE m.id IN {some} AND c.seq = 0 AND m.content_in = 'table'
@@ -43,25 +50,47 @@ def read_ahead(tx: Transaction, jobs: Sequence[Job]) -> Found:
     )
 
 
-@dataclass(slots=True)
 class Ahead:
-    """What was read ahead and is not fetched yet."""
+    """What is known and not fetched yet. Safe for several threads."""
 
-    _deliveries: OrderedDict[str, Delivery] = field(default_factory=OrderedDict)
-    _contents: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
+    def __init__(self) -> None:
+        self._deliveries: OrderedDict[str, Delivery] = OrderedDict()
+        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._content_bytes = 0
+        self._lock = threading.Lock()
 
     def put(self, found: Found) -> None:
-        self._deliveries.update(found.deliveries)
-        self._contents.update(found.contents)
-        while len(self._deliveries) > KEPT_MESSAGES:
-            self._deliveries.popitem(last=False)
-        while len(self._contents) > KEPT_MESSAGES:
-            self._contents.popitem(last=False)
+        with self._lock:
+            self._deliveries.update(found.deliveries)
+            while len(self._deliveries) > KEPT_DELIVERIES:
+                self._deliveries.popitem(last=False)
+        self.put_contents(found.contents)
+
+    def put_contents(self, contents: Mapping[str, bytes]) -> None:
+        with self._lock:
+            for message_id, content in contents.items():
+                self._forget(message_id)
+                self._contents[message_id] = content
+                self._content_bytes += len(content)
+            while self._content_bytes > KEPT_BYTES:
+                self._forget(next(iter(self._contents)))
+
+    def _forget(self, message_id: str) -> bytes | None:
+        content = self._contents.pop(message_id, None)
+        self._content_bytes -= len(content or b"")
+        return content
+
+    def known(self, message_ids: Collection[str]) -> set[str]:
+        """Those of these messages whose contents are at hand."""
+        with self._lock:
+            return self._contents.keys() & message_ids
 
     def deliveries(self, ids: Collection[str]) -> dict[str, Delivery] | None:
         """All of them, or ``None``."""
-        found = {one: self._deliveries.pop(one) for one in ids if one in self._deliveries}
+        with self._lock:
+            found = {one: self._deliveries.pop(one) for one in ids if one in self._deliveries}
         return found if len(found) == len(ids) else None
 
     def content(self, message_id: str) -> bytes | None:
-        return self._contents.pop(message_id, None)
+        with self._lock:
+            return self._forget(message_id)

@@ -64,20 +64,17 @@ class Arrived:
 
     id: str
     record: str
-    content: memoryview | None
+    content: bytes | None
     ends: int
 
 
-Piece = bytes | memoryview
-
-
-def _packed(message: Written, place: int) -> list[Piece]:
+def _packed(message: Written, place: int) -> list[bytes]:
     """A record, in pieces: a content is not copied for it."""
     name, record, content = message[0].encode(), message[1].encode(), message[2]
     head = _RECORD.pack(
         MARK, place, len(name), len(record), NO_CONTENT if content is None else len(content)
     )
-    body: list[Piece] = [name, record] if content is None else [name, record, content]
+    body: list[bytes] = [name, record] if content is None else [name, record, content]
     checksum = zlib.crc32(head)
     for piece in body:
         checksum = zlib.crc32(piece, checksum)
@@ -102,7 +99,7 @@ class Ring:
             data += os.pread(self._descriptor, size - len(data), HEADER_BYTES)
         return data
 
-    def write(self, place: int, pieces: Sequence[Piece]) -> None:
+    def write(self, place: int, pieces: Sequence[bytes]) -> None:
         offset = place % self.size_bytes
         until_end = self.size_bytes - offset
         if len(pieces) <= MOST_PIECES and sum(map(len, pieces)) <= until_end:
@@ -155,7 +152,7 @@ def _record_in(data: bytes, start: int, place: int) -> Arrived | None:
     return Arrived(
         id=str(body[:of_id], "utf-8"),
         record=str(body[of_id : of_id + of_record], "utf-8"),
-        content=None if of_content == NO_CONTENT else body[of_id + of_record :],
+        content=None if of_content == NO_CONTENT else bytes(body[of_id + of_record :]),
         ends=place + size,
     )
 
@@ -233,7 +230,7 @@ class Arrivals:
             OSError: They are not there, as far as that can still be had; let it go then.
         """
         place = self._place
-        pieces: list[Piece] = []
+        pieces: list[bytes] = []
         for message in messages:
             record = _packed(message, place)
             pieces += record

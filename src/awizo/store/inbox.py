@@ -100,17 +100,22 @@ def forget_files(tx: Transaction, *, names: Collection[str]) -> None:
     tx.execute(f"DELETE FROM arrivals WHERE name IN {some}", params)
 
 
-def take_in(tx: Transaction, *, most: int = MOST_AT_ONCE) -> bool:
+def take_in(
+    tx: Transaction, *, most: int = MOST_AT_ONCE, contents: dict[str, bytes] | None = None
+) -> bool:
     """Give the oldest messages their rows; whether more may wait.
 
     What is in a file that cannot be read just now is left there.
+
+    Args:
+        contents: Gets the contents that were in our hands, by the ids of their messages.
     """
     if not tx.dialect.has_inbox:
         return False
     more = _take_in_table(tx, most)
     for name, taken in places(tx).items():
         with contextlib.suppress(Unreadable):
-            more = _take_in_file(tx, name, taken, most) or more
+            more = _take_in_file(tx, name, taken, most, contents) or more
     return more
 
 
@@ -140,7 +145,13 @@ def _take_in_table(tx: Transaction, most: int) -> bool:
     return len(waiting) == most
 
 
-def _take_in_file(tx: Transaction, name: str, taken: int, most: int) -> bool:
+def _take_in_file(
+    tx: Transaction,
+    name: str,
+    taken: int,
+    most: int,
+    known: dict[str, bytes] | None = None,
+) -> bool:
     if tx.arrivals is None:
         return False
     arrived = tx.arrivals.read(name, taken, most=most, most_bytes=MOST_BYTES_AT_ONCE)
@@ -152,6 +163,8 @@ def _take_in_file(tx: Transaction, name: str, taken: int, most: int) -> bool:
     contents = [(one.id, 0, one.content) for one in new if one.content is not None]
     if contents:
         tx.insert("contents", ("message_id", "seq", "data"), contents)
+        if known is not None:
+            known.update((message_id, content) for message_id, _, content in contents)
     tx.execute(
         "UPDATE arrivals SET taken = :taken WHERE name = :name",
         {"taken": arrived[-1].ends, "name": name},

@@ -100,7 +100,10 @@ class SpoolWork:
                 tx, kind, owner, now, lease_s, limit, with_siblings, busy_smarthosts
             )
             jobs = rows.jobs_by_id(tx, ids)
-            return jobs, last, read_ahead(tx, jobs) if forward else None
+            if not forward:
+                return jobs, last, None
+            known = self._ahead.known({job.message_id for job in jobs})
+            return jobs, last, read_ahead(tx, jobs, known=known)
 
         jobs, self._served[kind], found = await self._database.write(unit)
         if found is not None:
@@ -317,4 +320,7 @@ class SpoolWork:
 
     def _look_in(self, tx: Transaction, limit: int) -> None:
         self._looked_in_at = time.monotonic()
-        inbox.take_in(tx, most=max(limit, inbox.MOST_AT_ONCE))
+        contents: dict[str, bytes] = {}
+        inbox.take_in(tx, most=max(limit, inbox.MOST_AT_ONCE), contents=contents)
+        # Should this be rolled back: what an id stands for is the same the next time.
+        self._ahead.put_contents(contents)
