@@ -32,7 +32,7 @@ from awizo.store.arrivals import (
     Unreadable,
     Written,
 )
-from awizo.store.inbox import MOST_AT_ONCE, take_in_all
+from awizo.store.inbox import MOST_AT_ONCE, places, take_in_all
 from awizo.store.sqlite import SqliteDatabase
 from support.store_parts import BODY, FORWARDED, NOON, SOMEBODY, Desk, a_message, accepted
 
@@ -187,7 +187,7 @@ def test_only_what_nobody_holds_and_is_read_to_its_end_is_swept_up(tmp_path: Pat
     (files.folder / "notes.txt").write_bytes(b"nobody's")
     assert files.held() == [held]
 
-    files.sweep({held: 0, waits: 0, done: end})
+    files.sweep(lambda: {held: 0, waits: 0, done: end})
     assert files.names() == [held, waits]
     assert (files.folder / "notes.txt").exists()
     assert len(list(files.folder.iterdir())) == 3
@@ -217,6 +217,41 @@ def test_nothing_of_a_batch_that_failed_is_ever_read(
     assert files.read("one", 0, **ALL) == []
 
 
+def test_a_batch_for_which_the_disk_has_no_room_is_not_read_though_it_cannot_be_wiped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring, files = a_ring(tmp_path), ArrivalFiles(tmp_path / "d" / "arrivals")
+    real = os.pwritev
+    room = [2500]
+
+    def fills(descriptor: int, pieces: list[bytes], at: int) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        data = b"".join(pieces)[: room[0]]
+        room[0] -= len(data)
+        return real(descriptor, [data], at)
+
+    monkeypatch.setattr(os, "pwritev", fills)
+    monkeypatch.setattr(os, "pwrite", lambda fd, data, at: fills(fd, [data], at))
+    with pytest.raises(OSError, match="No space"):
+        ring.put([(f"m{n}", "{}", b"x" * 1000) for n in range(5)], nothing_taken)
+    assert files.read("one", 0, **ALL) == []
+
+
+def test_what_a_mail_holds_is_never_taken_for_a_record(tmp_path: Path) -> None:
+    known, other = a_ring(tmp_path, name="known"), a_ring(tmp_path, name="other")
+    for ring in (known, other):
+        ring.put([("m1", "{}", b"x" * 1000)], nothing_taken)
+    known.put([("evil", "{}", b"y")], nothing_taken)
+    files = ArrivalFiles(known.path.parent)
+    first, forged = files.read("known", 0, **ALL)
+    begins, ends = HEADER_BYTES + first.ends, HEADER_BYTES + forged.ends
+    with other.path.open("r+b") as file:  # as if a mail that lay there a round before held it
+        file.seek(begins)
+        file.write(known.path.read_bytes()[begins:ends])
+    assert [one.id for one in files.read("other", 0, **ALL)] == ["m1"]
+
+
 def test_what_cannot_be_read_is_no_empty_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,11 +268,11 @@ def test_what_cannot_be_read_is_no_empty_file(
         patched.setattr(os, "pread", sick)
         with pytest.raises(Unreadable, match="Input/output error"):
             files.read(name, 0, **ALL)
-        files.sweep({name: 0})
+        files.sweep(lambda: {name: 0})
     assert files.names() == [name]
     with monkeypatch.context() as patched:
         patched.setattr(Path, "iterdir", sick)
-        for look in (files.names, files.held, lambda: files.sweep({})):
+        for look in (files.names, files.held, lambda: files.sweep(dict)):
             with pytest.raises(OSError, match="Input/output error"):
                 look()
     with monkeypatch.context() as patched:
@@ -248,7 +283,7 @@ def test_what_cannot_be_read_is_no_empty_file(
         file.write(b"?")
     with pytest.raises(Unreadable, match="header"):
         files.read(name, 0, **ALL)
-    files.sweep({name: 0})
+    files.sweep(lambda: {name: 0})
     assert files.names() == [name]
 
 
@@ -312,7 +347,9 @@ async def test_every_mail_is_taken_in_once_and_each_that_finds_no_room_goes_into
 ) -> None:
     body = BODY + b"x" * 3000 + b"\r\n"
     count = MOST_AT_ONCE + 50
-    await asyncio.gather(*(accepted(stores.spool, n, body=body) for n in range(count)))
+    for number in range(5):
+        await accepted(stores.spool, number, body=body)
+    await asyncio.gather(*(accepted(stores.spool, n, body=body) for n in range(5, count)))
     assert 0 < in_tables(tmp_path) < count, "nothing waits in the file, or all of it does"
     assert len(await Desk(worker.spool).ids()) == count
     for number in (0, 1, count // 2, count - 1):
@@ -441,6 +478,86 @@ async def test_several_that_begin_at_once_leave_each_others_files_alone(tmp_path
         for one in several:
             await one.close()
     assert list((tmp_path / "awizo.db.d" / "arrivals").iterdir()) == []
+
+
+async def test_a_file_is_judged_by_how_far_it_is_taken_in_when_its_owner_is_gone(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    database = worker.database
+    assert isinstance(database, SqliteDatabase)
+    files = database._arrivals.files
+    path = file_of(tmp_path)
+    for number in (1, 2):
+        await accepted(stores.spool, number)
+    await Desk(worker.spool).ids()
+    await accepted(stores.spool, 3)
+    locked = files._locked
+
+    def ends_first(name: str) -> Any:
+        """The owner wipes what is taken in, and ends, when the sweep has begun already."""
+        owner = stores.database
+        assert isinstance(owner, SqliteDatabase)
+        owner._arrivals.let_go(sqlite3.connect(tmp_path / "awizo.db"))
+        return locked(name)
+
+    files._locked = ends_first  # type: ignore[method-assign]
+    await asyncio.to_thread(files.sweep, lambda: database.read_here(places))
+    assert path.exists()
+    assert len(await Desk(worker.spool).ids()) == 3
+    await worker.database.sweep_arrivals()
+    assert not path.exists()
+
+
+async def test_a_purge_drops_no_content_of_a_mail_that_cannot_be_read_just_now(
+    stores: Stores, worker: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = bytes(range(256)) * 2000
+    await accepted(stores.spool, 1, body=body)
+    later = NOON + timedelta(days=1000)
+    monkeypatch.setattr("awizo.store.content_files.LEFT_ALONE_S", -10)
+
+    async def purged() -> None:
+        await worker.spool.purge(content_before=NOON, history_before=NOON, now=later)
+
+    with monkeypatch.context() as patched:
+
+        def sick(*_: Any) -> Any:
+            raise OSError(errno.EIO, "Input/output error")
+
+        patched.setattr(os, "pread", sick)
+        await purged()
+    await purged()
+    assert len(await Desk(worker.spool).ids()) == 1
+    assert await worker.spool.content(a_message(1).id) == body
+
+
+async def test_a_purge_removes_a_file_that_was_let_go_too_early(
+    stores: Stores, worker: Stores, tmp_path: Path
+) -> None:
+    await accepted(stores.spool, 1)
+    path = file_of(tmp_path)
+    path.chmod(0o400)  # shut, and the move was given up
+    await accepted(stores.spool, 2)
+    await Desk(worker.spool).ids()
+    assert path.exists()
+    await worker.spool.purge(content_before=NOON, history_before=NOON, now=NOON)
+    assert not path.exists()
+    assert len(await Desk(worker.spool).ids()) == 2
+
+
+async def test_what_is_there_already_is_answered_well_though_another_file_cannot_be_read(
+    stores: Stores, worker: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await accepted(worker.spool, 7)
+    await accepted(stores.spool, 1)
+
+    def sick(*_: Any) -> Any:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pread", sick)
+        await accepted(worker.spool, 7)
+    assert len(await Desk(worker.spool).ids()) == 2
 
 
 async def test_a_folder_that_cannot_be_listed_makes_nobody_forget_a_file(
@@ -731,5 +848,5 @@ def test_a_write_that_was_cut_short_goes_on(
 def test_a_ring_reads_no_more_than_one_round(tmp_path: Path) -> None:
     ring = a_ring(tmp_path)
     descriptor = os.open(ring.path, os.O_RDONLY)
-    assert len(Ring(descriptor, RING_BYTES).read(RING_BYTES // 2, 10 * RING_BYTES)) == RING_BYTES
+    assert len(Ring(descriptor, RING_BYTES, 0).read(RING_BYTES // 2, 10 * RING_BYTES)) == RING_BYTES
     os.close(descriptor)

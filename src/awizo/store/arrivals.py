@@ -68,24 +68,31 @@ class Arrived:
     ends: int
 
 
-def _packed(message: Written, place: int) -> list[bytes]:
-    """A record, in pieces: a content is not copied for it."""
+def _seed(path: Path) -> int:
+    """What the checksums of a file begin with: its name, which nobody can guess, so that no mail
+    can hold what would be taken for a record."""
+    return zlib.crc32(path.name.encode())
+
+
+def _packed(message: Written, place: int, seed: int) -> list[bytes]:
+    """A record, in pieces, the first of them its head: a content is not copied for it."""
     name, record, content = message[0].encode(), message[1].encode(), message[2]
     head = _RECORD.pack(
         MARK, place, len(name), len(record), NO_CONTENT if content is None else len(content)
     )
     body: list[bytes] = [name, record] if content is None else [name, record, content]
-    checksum = zlib.crc32(head)
+    checksum = zlib.crc32(head, seed)
     for piece in body:
         checksum = zlib.crc32(piece, checksum)
-    return [head, _CHECKSUM.pack(checksum), *body]
+    return [head + _CHECKSUM.pack(checksum), *body]
 
 
 class Ring:
     """The bytes behind the header of a file, addressed by places that only grow."""
 
-    def __init__(self, descriptor: int, size_bytes: int) -> None:
+    def __init__(self, descriptor: int, size_bytes: int, seed: int) -> None:
         self._descriptor = descriptor
+        self._seed = seed
         self.size_bytes = size_bytes
 
     def read(self, place: int, size: int) -> bytes:
@@ -121,7 +128,7 @@ class Ring:
                 return
             if place + size > begins + len(data):
                 data, begins = self.read(place, max(size, READ_BYTES)), place
-            found = _record_in(data, place - begins, place)
+            found = _record_in(data, place - begins, place, self._seed)
             if found is None:
                 return
             yield found
@@ -139,7 +146,7 @@ def _size_of(data: bytes, start: int, place: int) -> int | None:
     return size
 
 
-def _record_in(data: bytes, start: int, place: int) -> Arrived | None:
+def _record_in(data: bytes, start: int, place: int, seed: int) -> Arrived | None:
     size = _size_of(data, start, place)
     if size is None or start + size > len(data):
         return None
@@ -147,7 +154,7 @@ def _record_in(data: bytes, start: int, place: int) -> Arrived | None:
     (checksum,) = _CHECKSUM.unpack_from(data, start + _RECORD.size)
     record = memoryview(data)[start : start + size]
     body = record[_HEAD_BYTES:]
-    if zlib.crc32(body, zlib.crc32(record[: _RECORD.size])) != checksum:
+    if zlib.crc32(body, zlib.crc32(record[: _RECORD.size], seed)) != checksum:
         return None
     return Arrived(
         id=str(body[:of_id], "utf-8"),
@@ -202,7 +209,8 @@ class Arrivals:
             making.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
-        self._ring = Ring(self._descriptor, size_bytes)
+        self._seed = _seed(path)
+        self._ring = Ring(self._descriptor, size_bytes, self._seed)
         self._identity = _identity(os.fstat(self._descriptor))
 
     @property
@@ -232,7 +240,7 @@ class Arrivals:
         place = self._place
         pieces: list[bytes] = []
         for message in messages:
-            record = _packed(message, place)
+            record = _packed(message, place, self._seed)
             pieces += record
             place += sum(map(len, record))
         if place - self._taken > self._ring.size_bytes:
@@ -240,7 +248,9 @@ class Arrivals:
             if place - self._taken > self._ring.size_bytes:
                 return False
         try:
-            self._ring.write(self._place, pieces)
+            # Its first head comes last: without it nothing of the batch is read.
+            self._ring.write(self._place + _HEAD_BYTES, pieces[1:])
+            self._ring.write(self._place, pieces[:1])
             os.fdatasync(self._descriptor)
         except BaseException:
             with contextlib.suppress(OSError):  # else what is answered with 4xx goes out as well
@@ -313,7 +323,7 @@ class ArrivalFiles:
         try:
             descriptor = os.open(self.path_of(name), os.O_RDONLY | os.O_CLOEXEC)
             try:
-                for one in _ring_in(descriptor).records(place):
+                for one in _ring_in(descriptor, _seed(self.path_of(name))).records(place):
                     found.append(one)
                     if len(found) >= most or one.ends - place >= most_bytes:
                         break
@@ -332,6 +342,14 @@ class ArrivalFiles:
     def names(self) -> list[str]:
         """Those that are whole. Raises OSError when the folder cannot be read."""
         return [name for name in self._all_names() if not name.endswith(UNFINISHED)]
+
+    def are_there(self) -> bool:
+        """Whether there ever were any. Raises OSError when that cannot be known."""
+        try:
+            self.folder.stat()
+        except FileNotFoundError:
+            return False
+        return True
 
     def _all_names(self) -> list[str]:
         try:
@@ -368,24 +386,28 @@ class ArrivalFiles:
                     found.append(name)
         return found
 
-    def sweep(self, taken: Mapping[str, int]) -> None:
+    def sweep(self, taken: Callable[[], Mapping[str, int]]) -> None:
         """Remove what nobody holds: files that are taken in to their end, and unfinished ones.
 
         Args:
-            taken: How far each that the database knows of is taken in, and durably so.
+            taken: How far each that the database knows of is taken in, and durably so. It is
+                asked when nobody can add to a file any more, nor wipe it: with an older answer
+                what was wiped behind it would look like the end.
 
         Raises:
             OSError: It could not be done, or not all of it.
         """
-        for name in self._all_names():
+        names = self._all_names()
+        for name in names:
             with self._locked(name) as locked, contextlib.suppress(Unreadable):
                 if not locked:
                     continue
-                if name.endswith(UNFINISHED) or not self._waits(name, taken.get(name, 0)):
+                places = taken()
+                if name.endswith(UNFINISHED) or not self._waits(name, places.get(name, 0)):
                     self.path_of(name).unlink(missing_ok=True)
-                elif name not in taken:
+                elif name not in places:
                     log.error("arrivals_unknown", path=str(self.path_of(name)))
-        if self.folder.is_dir():
+        if names:
             sync_folder(self.folder)
 
     def _waits(self, name: str, place: int) -> bool:
@@ -410,10 +432,10 @@ class ArrivalFiles:
             os.close(descriptor)
 
 
-def _ring_in(descriptor: int) -> Ring:
+def _ring_in(descriptor: int, seed: int) -> Ring:
     header = os.pread(descriptor, _HEADER.size, 0)
     if len(header) == _HEADER.size:
         magic, size_bytes = _HEADER.unpack(header)
         if magic == MAGIC and size_bytes:
-            return Ring(descriptor, size_bytes)
+            return Ring(descriptor, size_bytes, seed)
     raise ValueError("its header is damaged")

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import BinaryIO
 
+import structlog
+
 import awizo.store.inbox as inbox
 import awizo.store.messages as messages
 import awizo.store.upkeep as upkeep
@@ -19,6 +21,8 @@ from awizo.spool.port import NewMessage
 from awizo.store.ahead import Ahead
 from awizo.store.catching_up import catch_up
 from awizo.store.database import Database, NewRow, Row, Transaction
+
+log = structlog.get_logger()
 
 READ_BYTES = messages.CHUNK_BYTES
 
@@ -125,6 +129,13 @@ class Contents:
         if files is None:
             return
         names = await files.left_alone()
+        if not names:
+            return
+        try:
+            await self._database.write(inbox.take_in_all)
+        except StoreError as error:  # whose content it is may stand in what cannot be read
+            log.warning("contents_not_swept", reason=str(error))
+            return
         for start in range(0, len(names), upkeep.BATCH_ROWS):
             some = names[start : start + upkeep.BATCH_ROWS]
             needed = await self._database.read(functools.partial(upkeep.files_needed, names=some))

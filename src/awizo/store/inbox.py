@@ -41,7 +41,8 @@ class Accepted:
 def accept(tx: Transaction, accepted: Sequence[Accepted]) -> None:
     """Store messages, all or none. Safe to repeat, see :func:`awizo.store.messages.accept`."""
     if not tx.dialect.has_inbox or is_there(tx, [one.rows.id for one in accepted]):
-        take_in_all(tx)
+        while take_in(tx):
+            pass
         for one in accepted:
             messages.accept(tx, one.rows, one.body)
         return

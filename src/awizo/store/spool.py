@@ -138,6 +138,7 @@ class DatabaseSpool(SpoolWork):
         self, *, content_before: datetime, history_before: datetime, now: datetime
     ) -> tuple[int, int]:
         await catch_up(self._database)
+        await self._database.sweep_arrivals()
         contents = await self._contents.purge(before=content_before)
         records = 0
         while True:

@@ -70,13 +70,13 @@ class KeptArrivals:
 
     async def sweep(self, database: Database) -> None:
         """See :meth:`awizo.store.database.Database.sweep_arrivals`."""
-        if not self.files.folder.is_dir():
-            return
         try:
+            if not await asyncio.to_thread(self.files.are_there):
+                return
             while await database.write(inbox.take_in):
                 pass
+            await asyncio.to_thread(self.files.sweep, lambda: database.read_here(inbox.places))
             places = await database.read(inbox.places)
-            await asyncio.to_thread(self.files.sweep, places)
             gone = await asyncio.to_thread(self.files.gone, places)
         except (OSError, StoreError) as error:
             log.warning("arrivals_not_swept", reason=str(error))
