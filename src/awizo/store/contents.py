@@ -31,7 +31,7 @@ class Contents:
     """Keeps the contents of one database, and gives them out.
 
     Args:
-        ahead: Contents that were read with the lease of their jobs.
+        ahead: Contents that are at hand, from being taken in or from the lease of their jobs.
     """
 
     def __init__(self, database: Database, ahead: Ahead) -> None:

@@ -1,12 +1,13 @@
 """Units of work that accept many messages in one go, and give them their rows later.
 
-In:  new messages with their bodies.
+In:  new messages with their bodies; those that wait in files of arrivals.
 Out: one row for each in the inbox, which a commit makes durable; later, for many at once, the
      rows of all tables.
 
-A message in the inbox is accepted: nothing is missing but indexes. Whoever looks for work or
-lists deliveries has it taken in first. Where a database has no inbox (PostgreSQL, whose commits
-do not rewrite pages), a message gets all its rows as it is accepted.
+A message in the inbox, or in a file of arrivals (``arrivals.py``), is accepted: nothing is missing
+but indexes. Whoever looks for work or lists deliveries has it taken in first. Where a database has
+no inbox (PostgreSQL, whose commits do not rewrite pages), a message gets all its rows as it is
+accepted.
 """
 
 from __future__ import annotations

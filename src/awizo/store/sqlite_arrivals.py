@@ -22,6 +22,7 @@ import structlog
 import awizo.store.inbox as inbox
 from awizo.errors import StoreError
 from awizo.store.arrivals import RING_BYTES, ArrivalFiles, Arrivals, Written
+from awizo.store.catching_up import catch_up
 from awizo.store.database import Database
 
 log = structlog.get_logger()
@@ -73,8 +74,7 @@ class KeptArrivals:
         try:
             if not await asyncio.to_thread(self.files.are_there):
                 return
-            while await database.write(inbox.take_in):
-                pass
+            await catch_up(database)
             await asyncio.to_thread(self.files.sweep, lambda: database.read_here(inbox.places))
             places = await database.read(inbox.places)
             gone = await asyncio.to_thread(self.files.gone, places)
