@@ -74,26 +74,29 @@ def _seed(path: Path) -> int:
     return zlib.crc32(path.name.encode())
 
 
-def _packed(message: Written, place: int, seed: int) -> list[bytes]:
-    """A record, in pieces, the first of them its head: a content is not copied for it."""
-    name, record, content = message[0].encode(), message[1].encode(), message[2]
-    head = _RECORD.pack(
-        MARK, place, len(name), len(record), NO_CONTENT if content is None else len(content)
-    )
-    body: list[bytes] = [name, record] if content is None else [name, record, content]
-    checksum = zlib.crc32(head, seed)
-    for piece in body:
-        checksum = zlib.crc32(piece, checksum)
-    return [head + _CHECKSUM.pack(checksum), *body]
-
-
 class Ring:
-    """The bytes behind the header of a file, addressed by places that only grow."""
+    """The records behind the header of a file, addressed by places that only grow.
+
+    Args:
+        seed: What the checksums begin with, see :func:`_seed`.
+    """
 
     def __init__(self, descriptor: int, size_bytes: int, seed: int) -> None:
         self._descriptor = descriptor
         self._seed = seed
         self.size_bytes = size_bytes
+
+    def packed(self, message: Written, place: int) -> list[bytes]:
+        """A record, in pieces, the first of them its head: a content is not copied for it."""
+        name, record, content = message[0].encode(), message[1].encode(), message[2]
+        head = _RECORD.pack(
+            MARK, place, len(name), len(record), NO_CONTENT if content is None else len(content)
+        )
+        body: list[bytes] = [name, record] if content is None else [name, record, content]
+        checksum = zlib.crc32(head, self._seed)
+        for piece in body:
+            checksum = zlib.crc32(piece, checksum)
+        return [head + _CHECKSUM.pack(checksum), *body]
 
     def read(self, place: int, size: int) -> bytes:
         """So many bytes, at most one round of them."""
@@ -107,6 +110,7 @@ class Ring:
         return data
 
     def write(self, place: int, pieces: Sequence[bytes]) -> None:
+        """All of them, one behind the other. Raises OSError."""
         offset = place % self.size_bytes
         until_end = self.size_bytes - offset
         if len(pieces) <= MOST_PIECES and sum(map(len, pieces)) <= until_end:
@@ -209,8 +213,7 @@ class Arrivals:
             making.unlink(missing_ok=True)
             path.unlink(missing_ok=True)
             raise
-        self._seed = _seed(path)
-        self._ring = Ring(self._descriptor, size_bytes, self._seed)
+        self._ring = Ring(self._descriptor, size_bytes, _seed(path))
         self._identity = _identity(os.fstat(self._descriptor))
 
     @property
@@ -240,7 +243,7 @@ class Arrivals:
         place = self._place
         pieces: list[bytes] = []
         for message in messages:
-            record = _packed(message, place, self._seed)
+            record = self._ring.packed(message, place)
             pieces += record
             place += sum(map(len, record))
         if place - self._taken > self._ring.size_bytes:
@@ -403,14 +406,15 @@ class ArrivalFiles:
                 if not locked:
                     continue
                 places = taken()
-                if name.endswith(UNFINISHED) or not self._waits(name, places.get(name, 0)):
+                if name.endswith(UNFINISHED) or not self.waits(name, places.get(name, 0)):
                     self.path_of(name).unlink(missing_ok=True)
                 elif name not in places:
                     log.error("arrivals_unknown", path=str(self.path_of(name)))
         if names:
             sync_folder(self.folder)
 
-    def _waits(self, name: str, place: int) -> bool:
+    def waits(self, name: str, place: int) -> bool:
+        """Whether there is a message from this place on. Raises Unreadable."""
         return bool(self.read(name, place, most=1, most_bytes=1))
 
     @contextlib.contextmanager

@@ -81,7 +81,7 @@ def has_some(tx: Transaction) -> bool:
     if files is not None:
         for name, taken in places(tx).items():
             with contextlib.suppress(Unreadable):
-                if files.read(name, taken, most=1, most_bytes=1):
+                if files.waits(name, taken):
                     return True
     return False
 
@@ -152,7 +152,7 @@ def _take_in_file(
     name: str,
     taken: int,
     most: int,
-    known: dict[str, bytes] | None = None,
+    contents: dict[str, bytes] | None = None,
 ) -> bool:
     if tx.arrivals is None:
         return False
@@ -162,11 +162,12 @@ def _take_in_file(
     there = _those_there(tx, [one.id for one in arrived])
     new = {one.id: one for one in arrived if one.id not in there}.values()
     _add_rows(tx, [one.record for one in new])
-    contents = [(one.id, 0, one.content) for one in new if one.content is not None]
-    if contents:
-        tx.insert("contents", ("message_id", "seq", "data"), contents)
-        if known is not None:
-            known.update((message_id, content) for message_id, _, content in contents)
+    bodies = {one.id: one.content for one in new if one.content is not None}
+    if bodies:
+        rows = [(message_id, 0, content) for message_id, content in bodies.items()]
+        tx.insert("contents", ("message_id", "seq", "data"), rows)
+        if contents is not None:
+            contents.update(bodies)
     tx.execute(
         "UPDATE arrivals SET taken = :taken WHERE name = :name",
         {"taken": arrived[-1].ends, "name": name},
