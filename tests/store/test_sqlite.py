@@ -1,31 +1,32 @@
-"""What only the SQLite body promises: files, other processes, sick disks."""
+"""What only the SQLite body promises: durable commits, files, other processes."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import io
 import json
 import os
 import sqlite3
-import subprocess
 import sys
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from awizo.errors import NotFound, SettingsError, StorageFull, StoreError
+from awizo.errors import NotFound, SettingsError, StoreError
 from awizo.model import DeliveryState
 from awizo.settings import Store
 from awizo.spool.port import Ending
 from awizo.store import Stores, open_store
-from awizo.store.sqlite import SqliteDatabase
-from awizo.store.sqlite_log import live_bytes
+from support.sqlite_parts import (
+    content_files,
+    database_of,
+    elsewhere,
+    environment,
+    program,
+    settings,
+)
 from support.store_parts import (
     BODY,
     GOES_ON,
@@ -40,11 +41,6 @@ from support.store_parts import (
 )
 
 LARGE = bytes(range(256)) * 1024  # a file of its own
-SOURCE = Path(__file__).parents[2] / "src"
-
-
-def settings(folder: Path, **changes: Any) -> Store:
-    return Store(url=f"sqlite:///{folder}/awizo.db", **changes)
 
 
 @pytest.fixture
@@ -52,15 +48,6 @@ async def stores(tmp_path: Path) -> AsyncIterator[Stores]:
     opened = await open_store(settings(tmp_path), now=lambda: NOON)
     yield opened
     await opened.close()
-
-
-def database_of(stores: Stores) -> SqliteDatabase:
-    assert isinstance(stores.database, SqliteDatabase)
-    return stores.database
-
-
-def content_files(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "awizo.db.d").rglob("*") if path.is_file())
 
 
 # -- durable -------------------------------------------------------------------------------------
@@ -216,47 +203,6 @@ async def test_a_backup_overwrites_nothing(stores: Stores, tmp_path: Path) -> No
 # -- other processes -----------------------------------------------------------------------------
 
 
-def program(folder: Path, body: str) -> str:
-    """A program that opens the same store."""
-    lines = "\n".join("    " + line.strip("\n")[8:] for line in body.splitlines())
-    return f"""
-import asyncio, json, sys
-from dataclasses import replace
-import structlog
-from awizo.errors import *
-from awizo.model import *
-from awizo.settings import Store
-from awizo.spool.port import *
-from awizo.store import open_store
-from support.store_parts import *
-
-structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-
-async def main():
-    stores = await open_store(Store(url="sqlite:///{folder}/awizo.db"))
-    desk = Desk(stores.spool, "other:1")
-{lines}
-    await stores.close()
-
-asyncio.run(main())
-"""
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": f"{SOURCE}:{Path(__file__).parents[1]}"}
-
-
-async def elsewhere(folder: Path, body: str) -> str:
-    """Run it in another process; returns what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program(folder, body),
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment(),
-    )  # fmt: skip
-    out, err = await process.communicate()
-    assert process.returncode == 0, err.decode()
-    return out.decode()
-
-
 async def test_another_process_sees_and_changes_what_this_one_holds(
     stores: Stores, tmp_path: Path
 ) -> None:
@@ -409,139 +355,6 @@ async def test_what_was_asked_before_the_end_is_done_before_the_end(tmp_path: Pa
     await again.close()
 
 
-# -- sick disks ----------------------------------------------------------------------------------
-
-
-async def test_a_full_database_says_so_keeps_nothing_half_and_heals(
-    stores: Stores, tmp_path: Path
-) -> None:
-    desk = Desk(stores.spool)
-    await accepted(stores.spool, 1)
-    writer = database_of(stores)._connection
-    (pages,) = writer.execute("PRAGMA page_count").fetchone()
-    writer.execute(f"PRAGMA max_page_count = {pages + 2}")
-
-    results = await asyncio.gather(
-        *(accepted(stores.spool, number, body=b"x" * 30_000) for number in range(10, 20)),
-        return_exceptions=True,
-    )
-    assert {type(result) for result in results} == {StorageFull}
-    assert await desk.ids() == [a_message(1).deliveries[0].id]
-    assert await stores.spool.content(a_message(1).id) == BODY
-
-    writer.execute(f"PRAGMA max_page_count = {pages}")
-    for number in range(50, 100):
-        with contextlib.suppress(StorageFull):
-            await accepted(stores.spool, number, body=LARGE)
-    kept = [one.delivery.message.id for one in await desk.all()]
-    assert len(kept) < 51
-    assert set(content_files(tmp_path)) <= set(kept)  # no attempt left a file behind
-
-    writer.execute("PRAGMA max_page_count = 1000000")
-    await accepted(stores.spool, 2)
-    assert len(await desk.ids()) == len(kept) + 1
-
-
-async def test_small_mails_of_the_same_moment_get_through_beside_one_for_which_there_is_no_room(
-    stores: Stores,
-) -> None:
-    await accepted(stores.spool, 1)
-    writer = database_of(stores)._connection
-    (pages,) = writer.execute("PRAGMA page_count").fetchone()
-    writer.execute(f"PRAGMA max_page_count = {pages + 6}")
-    results = await asyncio.gather(
-        accepted(stores.spool, 2),
-        accepted(stores.spool, 3, body=b"x" * 60_000),
-        accepted(stores.spool, 4),
-        return_exceptions=True,
-    )
-    assert [type(result) for result in results] == [list, StorageFull, list]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 6 MB, where this user may mount one."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
-    done = subprocess.run(mount, capture_output=True, check=False)
-    if done.returncode:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=False)
-
-
-async def test_a_full_disk_says_so_keeps_nothing_half_and_heals(small_disk: Path) -> None:
-    stores = await open_store(settings(small_disk))
-    (small_disk / "ballast").write_bytes(b"x" * 1_000_000)
-    kept: list[int] = []
-    full: list[int] = []
-    for number in range(200):
-        try:
-            await accepted(stores.spool, number, body=LARGE if number % 2 else b"x" * 30_000)
-            kept.append(number)
-        except StorageFull:
-            full.append(number)
-    assert kept
-    assert full
-    assert len(await Desk(stores.spool).ids()) <= len(kept)  # a list is shown all the same
-
-    (small_disk / "ballast").unlink()
-    assert len(await Desk(stores.spool).ids()) == len(kept)
-    for number in kept:
-        assert len(await stores.spool.content(a_message(number).id)) in (len(LARGE), 30_000)
-    await accepted(stores.spool, 1000)
-    await stores.spool.probe()
-    await stores.close()
-
-
-async def test_a_disk_gone_read_only_is_told_and_heals_by_itself(stores: Stores) -> None:
-    await accepted(stores.spool, 1)
-    database_of(stores)._connection.execute("PRAGMA query_only = ON")
-    with pytest.raises(StoreError, match="readonly"):
-        await accepted(stores.spool, 2)
-    await accepted(stores.spool, 2)  # with a fresh connection
-    assert len(await Desk(stores.spool).ids()) == 2
-
-
-async def test_an_io_error_is_told_and_heals_by_itself(tmp_path: Path) -> None:
-    """The kernel refuses to write past a size: an error of the file system to SQLite."""
-    told = await elsewhere(tmp_path, """
-        import resource
-        await accepted(stores.spool, 1)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
-        outcomes = []
-        for number in (2, 3, 4):
-            try:
-                await accepted(stores.spool, number, body=b"x" * (300_000 if number == 3 else 9000))
-                outcomes.append("kept")
-            except StoreError as error:
-                outcomes.append(type(error).__name__)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        await stores.spool.probe()
-        await accepted(stores.spool, 5)
-        print(json.dumps([outcomes, len(await desk.ids())]))
-    """)  # fmt: skip
-    outcomes, count = json.loads(told.splitlines()[-1])
-    assert outcomes == ["StoreError", "StorageFull", "StoreError"]
-    assert count == 2
-
-
-async def test_a_store_whose_file_was_replaced_takes_nothing_that_nobody_would_find(
-    stores: Stores, tmp_path: Path
-) -> None:
-    await accepted(stores.spool, 1)
-    (tmp_path / "awizo.db").rename(tmp_path / "moved.db")
-    with pytest.raises(StoreError, match="moved or replaced"):
-        await accepted(stores.spool, 2)
-    (tmp_path / "awizo.db").write_bytes(b"")
-    with pytest.raises(StoreError, match="moved or replaced"):
-        await accepted(stores.spool, 3)
-    (tmp_path / "moved.db").rename(tmp_path / "awizo.db")
-    await accepted(stores.spool, 4)
-    assert len(await Desk(stores.spool).ids()) == 2
-
-
 async def test_a_cancelled_wish_is_not_carried_out_by_halves(stores: Stores) -> None:
     desk = Desk(stores.spool)
     delivery_id = await desk.planned(1, an_upload())
@@ -554,77 +367,3 @@ async def test_a_cancelled_wish_is_not_carried_out_by_halves(stores: Stores) -> 
         await asyncio.gather(task, return_exceptions=True)
     await stores.spool.change(delivery_id, now=NOON, decide=GOES_ON)
     assert (await desk.show(delivery_id)).delivery.notes in ((), ("x",))
-
-
-async def test_a_store_can_be_closed_while_its_log_is_being_moved(
-    stores: Stores, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("awizo.store.sqlite_log.CHECKPOINT_BYTES", -1)
-    database = database_of(stores)
-    moving, go_on = threading.Event(), threading.Event()
-
-    def held_up() -> None:
-        moving.set()
-        go_on.wait(30)
-
-    monkeypatch.setattr(database._log._checkpointed, "set", held_up)
-    database._log._grew.set()
-    await asyncio.to_thread(moving.wait, 30)
-    ending = asyncio.create_task(stores.close())
-    while not database._log._grew.is_set():  # noqa: ASYNC110 - a state of another thread
-        await asyncio.sleep(0.01)
-    await asyncio.sleep(0.1)
-    go_on.set()
-    async with asyncio.timeout(30):
-        await ending
-
-
-async def test_the_log_does_not_grow_for_ever(
-    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("awizo.store.sqlite_log.CHECKPOINT_BYTES", 256 * 1024)
-    largest = 0
-    for number in range(300):
-        await accepted(stores.spool, number, body=b"x" * 20_000)
-        largest = max(largest, (tmp_path / "awizo.db-wal").stat().st_size)
-    assert largest < 4 * 1024 * 1024  # 300 mails of 20 kB would be 6 MB and more
-
-
-async def test_a_log_that_was_long_once_is_not_moved_behind_each_commit(
-    stores: Stores, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("awizo.store.sqlite_log.CHECKPOINT_BYTES", 1024 * 1024)
-    monkeypatch.setattr("awizo.store.sqlite_log.LOOK_S", 0.001)
-    database = stores.database
-    assert isinstance(database, SqliteDatabase)
-    log = tmp_path / "awizo.db-wal"
-    for number in range(100):
-        await accepted(stores.spool, number, body=b"x" * 20_000)
-    assert log.stat().st_size > 1024 * 1024
-    moves: list[str] = []
-    database._connection.set_trace_callback(
-        lambda statement: moves.append(statement) if "checkpoint" in statement else None
-    )
-    for number in range(100, 200):
-        await accepted(stores.spool, number, body=b"x")
-        await asyncio.sleep(0.002)
-    database._connection.set_trace_callback(None)
-    assert len(moves) <= 10  # half a dozen pages for each mail
-
-
-def test_how_much_of_a_log_is_in_use_is_what_sqlite_says_of_it(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    log = tmp_path / "a.db-wal"
-    assert live_bytes(log) == 0
-    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("PRAGMA journal_mode = WAL")
-        writer.execute("PRAGMA wal_autocheckpoint = 0")
-        writer.execute("CREATE TABLE t (x)")
-        for count in (40, 1, 7, 300, 2):
-            for _ in range(count):
-                writer.execute("INSERT INTO t VALUES (randomblob(3000))")
-            said = live_bytes(log)
-            _, pages, moved = writer.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            assert pages == moved
-            assert said == pages * (4096 + 24)
-        assert log.stat().st_size > 2 * said
