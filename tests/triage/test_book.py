@@ -67,7 +67,14 @@ def test_a_table_of_ones_own_comes_into_force_as_a_rule_file_does(tmp_path: Path
     assert len(keeper.book.words) > 1000
 
 
-@pytest.mark.parametrize("broken", [MINE.replace("klub", "klub("), MINE.replace("Klub", "Herbata")])
+BROKEN = (
+    MINE.replace("klub", "klub("),
+    MINE.replace("Klub", "Herbata"),
+    MINE.replace("klub", "[^x]{0,1000}" * 100 + "klub"),
+)
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=["syntax", "example", "too large"])
 def test_a_broken_file_leaves_the_running_rules_in_force(tmp_path: Path, broken: str) -> None:
     config, file = a_config(tmp_path, MINE)
     keeper = BookKeeper(load_settings(config))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from awizo.triage.fold import fold
-from awizo.triage.patterns import PatternSet, compiled
+from awizo.triage.patterns import LONG, MANY, PatternError, PatternSet, check, compiled
 from support.language_rules import all_rules
 
 PHRASES = Path(__file__).parent / "phrases"
@@ -34,3 +36,30 @@ def test_a_pattern_of_a_whole_text_is_found_among_several_each_on_a_line() -> No
     together = PatternSet((r"^zaplaceno\W*$", r"^uhrazeno$"))
 
     assert together.matching("objednavka 5\nzaplaceno!\ndekujeme") == [0]
+
+
+TOO_LARGE = (
+    r"[^x]{0,1000}" * 100,
+    "a" + r"\pL{0,1000}" * 20,
+    r"(?:\pL{0,30}x){0,30}" * 10,
+    r"\pL" * (LONG // 3 - 1),
+    r"(?:[a-z]{0,500}b){2}" + r"[^x]{0,1000}" * 100,
+)
+
+
+@pytest.mark.parametrize("pattern", TOO_LARGE)
+def test_a_pattern_that_is_too_large_is_refused_before_it_is_asked(pattern: str) -> None:
+    with pytest.raises(PatternError, match="too large"):
+        check([pattern])
+    with pytest.raises(PatternError, match="too large"):
+        PatternSet([pattern]).matching("paczka")
+
+
+@pytest.mark.parametrize("atom", ["x", "[^x]", ".", "[^а-я]", "я", "[a-zа-яёєіїґ]", r"\W", "(?:x)"])
+def test_what_is_not_compiled_to_be_checked_is_never_too_large(atom: str) -> None:
+    checked_only = (atom * (LONG // len(atom)), atom + "{0,%d}" % MANY, (atom + "{0,9}") * 44)
+
+    for pattern in checked_only:
+        check([pattern])
+        assert PatternSet([pattern]).matching("") == []
+        PatternSet([pattern]).matching("paczka")

@@ -19,6 +19,11 @@ WORD = "0-9a-z_а-яёєіїґ"
 # One pattern keeps the states of its automaton up to this limit and starts anew beyond it.
 PATTERN_MEMORY_BYTES = 4 << 20
 
+# A pattern of fewer characters, repeating no group and no single one more often, is never too large
+# unless it names classes of Unicode.
+LONG, MANY = 4000, 400
+
+_REPEATED = re.compile(r"(\)?)\{(?:\d+,)?(\d+)\}")  # whether it repeats a group, and how often
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _BOUNDARY_AT_CYRILLIC = re.compile(r"\\b\(?(?:\?:)?[а-яёєіїґ]|[а-яёєіїґ]\)?\\b")
@@ -28,12 +33,15 @@ class PatternError(ValueError):
     """A pattern that cannot be used; the text says why."""
 
 
-def _options(memory_bytes: int) -> Any:
+def _options() -> Any:
     options = re2.Options()
-    options.max_mem = memory_bytes
+    options.max_mem = PATTERN_MEMORY_BYTES
     options.log_errors = False
     options.never_capture = True
     return options
+
+
+_OPTIONS = _options()
 
 
 def expanded(pattern: str, words: Mapping[str, Sequence[str]]) -> str:
@@ -58,7 +66,7 @@ def _named(name: str, words: Mapping[str, Sequence[str]]) -> str:
 
 
 def _with_letters(pattern: str) -> str:
-    return _ESCAPE.sub(_letters, pattern)
+    return _ESCAPE.sub(_letters, pattern) if "\\w" in pattern.lower() else pattern
 
 
 def _letters(found: re.Match[str]) -> str:
@@ -81,25 +89,40 @@ def compiled(pattern: str) -> Any:
         PatternError: RE2 refuses it; the text is RE2's own.
     """
     try:
-        return re2.compile(pattern, _options(PATTERN_MEMORY_BYTES))
+        return re2.compile(pattern, _OPTIONS)
     except re2.error as error:
         words = error.args[0]
         raise PatternError(words.decode() if isinstance(words, bytes) else str(words)) from None
 
 
 def check(patterns: Iterable[str]) -> None:
-    """Have RE2 read expanded patterns, which costs a third of compiling them.
+    """Have RE2 read expanded patterns, which costs a tenth of compiling them.
+
+    Those that may be too large are compiled: nothing else tells.
 
     Raises:
         PatternError: RE2 refuses one; the text is RE2's own.
     """
-    scratch = re2.Set.SearchSet(_options(PATTERN_MEMORY_BYTES))
+    scratch = re2.Set.SearchSet(_OPTIONS)
     for pattern in patterns:
         try:
             scratch.Add(pattern)
         except re2.error:
             compiled(pattern)  # says what is wrong
             raise PatternError("RE2 does not take it") from None
+        if _may_be_too_large(pattern):
+            compiled(pattern)
+
+
+def _may_be_too_large(pattern: str) -> bool:
+    """Whether repetitions could make more of it than PATTERN_MEMORY_BYTES holds."""
+    repeated = _REPEATED.findall(pattern)
+    return (
+        len(pattern) > LONG
+        or "\\p" in pattern.lower()
+        or any(group for group, _ in repeated)
+        or sum(int(times) for _, times in repeated) > MANY
+    )
 
 
 class PatternSet:
@@ -111,18 +134,35 @@ class PatternSet:
     one pass, and only the patterns whose words occur are asked.
 
     ``^`` and ``$`` hold at each line: several texts may be asked about at once, a line each.
+
+    Compiled when it is first asked, which takes a tenth of a second for those of a language: most
+    processes meet only the mails of one or two. Any thread may ask.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._filter = re2.Filter()
-        self._size = len(patterns)
-        for pattern in patterns:
-            self._filter.Add(f"(?m){pattern}", _options(PATTERN_MEMORY_BYTES))
-        if patterns:
-            self._filter.Compile()
+        self._patterns = tuple(patterns)
+        self._compiled: Any = None
 
     def matching(self, text: str) -> list[int]:
-        """Numbers of the patterns that occur in *text*."""
-        if not self._size or not text:
+        """Numbers of the patterns that occur in *text*.
+
+        Raises:
+            PatternError: RE2 refuses one of them, see :func:`check`.
+        """
+        if not self._patterns or not text:
             return []
-        return list(self._filter.Match(text) or ())
+        if self._compiled is None:
+            self._compiled = _filter_of(self._patterns)  # at worst two threads do it
+        return list(self._compiled.Match(text) or ())
+
+
+def _filter_of(patterns: Sequence[str]) -> Any:
+    found = re2.Filter()
+    try:
+        for pattern in patterns:
+            found.Add(f"(?m){pattern}", _OPTIONS)
+    except re2.error:
+        check(patterns)  # says which, and what is wrong
+        raise PatternError("RE2 does not take a pattern") from None
+    found.Compile()
+    return found

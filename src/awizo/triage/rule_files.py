@@ -9,6 +9,7 @@ Pure. A later file's rule of the same id replaces an earlier one, or switches it
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ _RULE_FIELDS = frozenset(
 _SENDER_FIELDS = frozenset({"name", "from", "smtp_user", "x_mailer", "kinds", "why"})
 _FILE_FIELDS = frozenset({"language", "theme", "words", "rule", "sender"})
 MAX_WEIGHT = 12.0
+_ID = re.compile(r"""\s*["']?id["']?\s*=\s*(["'])(.*?)\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,9 @@ def compile_rules(sources: Sequence[RuleSource]) -> RuleSet:
             sender = _sender(source, raw)
             senders[sender.name] = sender
         seen: set[str] = set()
+        lines, known = _lines_of_ids(source.text), {**words.get("", {}), **words[language]}
         for raw in _tables(source, data, "rule"):
-            reading = _Reading(source, raw, language, {**words.get("", {}), **words[language]})
+            reading = _Reading(source, raw, language, known, lines)
             if reading.id in seen:
                 raise reading.error("this id occurs twice in the file")
             seen.add(reading.id)
@@ -188,6 +191,7 @@ class _Reading:
         raw: Mapping[str, Any],
         language: str,
         words: Mapping[str, Sequence[str]],
+        lines: Mapping[str, int],
     ) -> None:
         self._source = source
         self._raw = raw
@@ -197,7 +201,7 @@ class _Reading:
         if not isinstance(rule_id, str) or not rule_id:
             raise RuleError(f"{source.path}: a rule without an id")
         self.id = rule_id
-        self._line = _line_of(source.text, rule_id)
+        self._line = lines.get(rule_id, 0)
         for name in raw:
             if name not in _RULE_FIELDS:
                 raise self.error(f"unknown field {name!r}{_meant(name, _RULE_FIELDS)}")
@@ -287,9 +291,10 @@ class _Reading:
         return tuple(patterns)
 
 
-def _line_of(text: str, rule_id: str) -> int:
+def _lines_of_ids(text: str) -> dict[str, int]:
+    """On which line, counted from 1, each id stands first."""
+    lines: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if stripped.startswith("id") and f'"{rule_id}"' in stripped.replace("'", '"'):
-            return number
-    return 0
+        if found := _ID.match(line):
+            lines.setdefault(found[2], number)
+    return lines
