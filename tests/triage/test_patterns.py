@@ -57,7 +57,7 @@ def test_a_pattern_that_is_too_large_is_refused_before_it_is_asked(pattern: str)
 
 @pytest.mark.parametrize("atom", ["x", "[^x]", ".", "[^а-я]", "я", "[a-zа-яёєіїґ]", r"\W", "(?:x)"])
 def test_what_is_not_compiled_to_be_checked_is_never_too_large(atom: str) -> None:
-    checked_only = (atom * (LONG // len(atom)), atom + "{0,%d}" % MANY, (atom + "{0,9}") * 44)
+    checked_only = (atom * (LONG // len(atom)), f"{atom}{{0,{MANY}}}", (atom + "{0,9}") * 44)
 
     for pattern in checked_only:
         check([pattern])

@@ -10,8 +10,9 @@ forgotten: nothing depends on it.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from awizo.model import Delivery, Job
@@ -20,7 +21,8 @@ from awizo.store.rows import deliveries_by_id
 
 CONTENT_BYTES = 65_536  # a larger content is read in pieces, as it is sent
 KEPT_DELIVERIES = 64
-KEPT_BYTES = 8 * 1024 * 1024  # of contents
+KEPT_BYTES = 24 * 1024 * 1024  # of contents
+KEPT_S = 10.0  # what nobody asked for by then will hardly be asked for: its mail is put off, say
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,16 @@ def read_ahead(tx: Transaction, jobs: Sequence[Job], *, known: Collection[str]) 
 
 
 class Ahead:
-    """What is known and not fetched yet. Safe for several threads."""
+    """What is known and not fetched yet. Safe for several threads.
 
-    def __init__(self) -> None:
+    Args:
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._deliveries: OrderedDict[str, Delivery] = OrderedDict()
-        self._contents: OrderedDict[str, bytes] = OrderedDict()
+        self._contents: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
         self._content_bytes = 0
         self._lock = threading.Lock()
 
@@ -67,16 +74,21 @@ class Ahead:
         self.put_contents(found.contents)
 
     def put_contents(self, contents: Mapping[str, bytes]) -> None:
+        """Have these at hand, as many as there is room for: what came first is sent first."""
+        now = self._clock()
         with self._lock:
+            for message_id, (_, since) in tuple(self._contents.items()):
+                if now - since <= KEPT_S:
+                    break
+                self._forget(message_id)
             for message_id, content in contents.items():
                 self._forget(message_id)
-                self._contents[message_id] = content
-                self._content_bytes += len(content)
-            while self._content_bytes > KEPT_BYTES:
-                self._forget(next(iter(self._contents)))
+                if self._content_bytes + len(content) <= KEPT_BYTES:
+                    self._contents[message_id] = content, now
+                    self._content_bytes += len(content)
 
     def _forget(self, message_id: str) -> bytes | None:
-        content = self._contents.pop(message_id, None)
+        content, _ = self._contents.pop(message_id, (None, 0.0))
         self._content_bytes -= len(content or b"")
         return content
 
