@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -24,10 +25,10 @@ HERE = Path(__file__).parent
 
 @lru_cache(maxsize=4)
 def _compiled(sources: tuple[RuleSource, ...]) -> RuleSet:
-    return compile_rules(sources)
+    return compile_rules(sources, Lock())
 
 
-def _compiled_once(sources: Sequence[RuleSource]) -> RuleSet:
+def _compiled_once(sources: Sequence[RuleSource], _: object = None) -> RuleSet:
     return _compiled(tuple(sources))
 
 

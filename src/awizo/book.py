@@ -9,6 +9,8 @@ runs stays in force.
 
 from __future__ import annotations
 
+import threading
+
 import structlog
 
 from awizo.errors import AwizoError
@@ -34,8 +36,9 @@ def load_book(settings: Settings) -> Book:
     words, hosts, carriers = (
         read_text(table_file(settings, name)) for name in (WORDS, HOSTS, CARRIERS)
     )
+    sources = [RuleSource(path, text) for path, text in rule_sources(settings)]
     return Book(
-        rules=compile_rules([RuleSource(path, text) for path, text in rule_sources(settings)]),
+        rules=compile_rules(sources, threading.Lock()),
         words=compile_vocabulary(words),
         hosts=compile_hosts(hosts),
         carriers=compile_carriers(carriers),

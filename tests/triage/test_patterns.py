@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
+import awizo.triage.patterns as patterns
 from awizo.triage.fold import fold
 from awizo.triage.patterns import LONG, MANY, PatternError, PatternSet, check, compiled
 from support.language_rules import all_rules
@@ -14,16 +19,16 @@ PHRASES = Path(__file__).parent / "phrases"
 
 
 def test_a_set_finds_exactly_what_its_patterns_find_one_by_one() -> None:
-    patterns = [rule.match for rule in all_rules().rules if rule.group in ("pl", "uk")]
+    asked = [rule.match for rule in all_rules().rules if rule.group in ("pl", "uk")]
     texts = [
         *fold((PHRASES / "pl.txt").read_text("utf-8")).split("\n")[::12],
         fold("Вашу посилку 20450123456789 передано кур’єру, доставка завтра 😀"),
         fold("Замовлення №5: оплату отримано?"),
     ]
-    together = PatternSet(patterns)
+    together = PatternSet(asked)
 
     for text in texts:
-        alone = [number for number, one in enumerate(patterns) if compiled(one).search(text)]
+        alone = [number for number, one in enumerate(asked) if compiled(one).search(text)]
         assert sorted(together.matching(text)) == alone, text
 
 
@@ -36,6 +41,26 @@ def test_a_pattern_of_a_whole_text_is_found_among_several_each_on_a_line() -> No
     together = PatternSet((r"^zaplaceno\W*$", r"^uhrazeno$"))
 
     assert together.matching("objednavka 5\nzaplaceno!\ndekujeme") == [0]
+
+
+def test_several_threads_that_ask_at_once_have_it_compiled_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[object] = []
+    filter_of = patterns._filter_of
+
+    def counted(some: Sequence[str]) -> object:
+        made.append(some)
+        time.sleep(0.05)
+        return filter_of(some)
+
+    monkeypatch.setattr(patterns, "_filter_of", counted)
+    together = PatternSet(("paczka", "faktura"), Lock())
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(together.matching, ["twoja faktura"] * 8))
+
+    assert found == [[1]] * 8
+    assert len(made) == 1
 
 
 TOO_LARGE = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import re2
@@ -22,6 +23,8 @@ PATTERN_MEMORY_BYTES = 4 << 20
 # A pattern of fewer characters, repeating no group and no single one more often, is never too large
 # unless it names classes of Unicode.
 LONG, MANY = 4000, 400
+
+NO_LOCK = nullcontext()  # for one thread
 
 _REPEATED = re.compile(r"(\)?)\{(?:\d+,)?(\d+)\}")  # whether it repeats a group, and how often
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
@@ -136,11 +139,19 @@ class PatternSet:
     ``^`` and ``$`` hold at each line: several texts may be asked about at once, a line each.
 
     Compiled when it is first asked, which takes a tenth of a second for those of a language: most
-    processes meet only the mails of one or two. Any thread may ask.
+    processes meet only the mails of one or two.
+
+    Args:
+        one_at_a_time: A lock, if several threads may ask: held by the one that compiles.
     """
 
-    def __init__(self, patterns: Sequence[str]) -> None:
+    def __init__(
+        self,
+        patterns: Sequence[str],
+        one_at_a_time: AbstractContextManager[object] = NO_LOCK,
+    ) -> None:
         self._patterns = tuple(patterns)
+        self._one_at_a_time = one_at_a_time
         self._compiled: Any = None
 
     def matching(self, text: str) -> list[int]:
@@ -152,7 +163,9 @@ class PatternSet:
         if not self._patterns or not text:
             return []
         if self._compiled is None:
-            self._compiled = _filter_of(self._patterns)  # at worst two threads do it
+            with self._one_at_a_time:
+                if self._compiled is None:
+                    self._compiled = _filter_of(self._patterns)
         return list(self._compiled.Match(text) or ())
 
 

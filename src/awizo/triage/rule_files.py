@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from awizo.errors import RuleError
 from awizo.model import FulfillmentStatus, Kind
-from awizo.triage.patterns import PatternError, alternation, check, expanded
+from awizo.triage.patterns import NO_LOCK, PatternError, alternation, check, expanded
 from awizo.triage.rules import FLAGS, PLACES, TRACE_PLACES, Rule, RuleSet, Sender
 
 _RULE_FIELDS = frozenset(
@@ -55,8 +56,13 @@ class RuleSource:
     text: str
 
 
-def compile_rules(sources: Sequence[RuleSource]) -> RuleSet:
+def compile_rules(
+    sources: Sequence[RuleSource], one_at_a_time: AbstractContextManager[object] = NO_LOCK
+) -> RuleSet:
     """Compile rule files, in load order.
+
+    Args:
+        one_at_a_time: A lock, if several threads may ask.
 
     Raises:
         RuleError: A file is not TOML, has an unknown field, kind, flag or place, or a pattern
@@ -91,7 +97,7 @@ def compile_rules(sources: Sequence[RuleSource]) -> RuleSet:
             raise RuleError(
                 f"{rule.where}: no sender {rule.sender!r}{_meant(rule.sender, senders)}"
             )
-    return RuleSet(tuple(rules.values()), tuple(senders.values()))
+    return RuleSet(tuple(rules.values()), tuple(senders.values()), one_at_a_time)
 
 
 def _loaded(source: RuleSource) -> dict[str, Any]:

@@ -11,12 +11,13 @@ to kinds, or raises flags.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
 from awizo.model import FulfillmentStatus, Kind
 from awizo.triage.fold import fold
-from awizo.triage.patterns import PatternSet, compiled
+from awizo.triage.patterns import NO_LOCK, PatternSet, compiled
 
 # What a verdict may say beside its kind; each is explained in docs/rules.md.
 FLAGS = frozenset(
@@ -151,16 +152,25 @@ class _Group:
 
 
 class RuleSet:
-    """Compiled rules. Immutable from outside; spans are compiled when first asked for."""
+    """Compiled rules. Immutable from outside; patterns are compiled when first asked for.
 
-    def __init__(self, rules: Sequence[Rule], senders: Sequence[Sender]) -> None:
+    Args:
+        one_at_a_time: A lock, if several threads may ask.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        senders: Sequence[Sender],
+        one_at_a_time: AbstractContextManager[object] = NO_LOCK,
+    ) -> None:
         self.rules = tuple(rules)
         self.senders = tuple(senders)
         self._groups: dict[str, _Group] = {}
         for rule in self.rules:
             self._groups.setdefault(rule.group, _Group()).add(rule)
         for group in self._groups.values():
-            group.set = PatternSet(group.patterns)
+            group.set = PatternSet(group.patterns, one_at_a_time)
         self._spans: dict[str, Any] = {}
 
     def holding(
