@@ -151,11 +151,8 @@ def a_page_bomb(levels: int = 12) -> bytes:
 
 def a_stream_bomb(unpacked_bytes: int = 3_000_000_000) -> bytes:
     """A page content that unpacks to gigabytes of text operators."""
-    packer = zlib.compressobj(9)
     piece = b"(aaaaaaaa) Tj " * 100_000
-    packed = packer.compress(b"BT /F1 9 Tf ")
-    packed += b"".join(packer.compress(piece) for _ in range(unpacked_bytes // len(piece)))
-    packed += packer.flush()
+    packed = _repeated(b"BT /F1 9 Tf ", piece, unpacked_bytes // len(piece))
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -165,6 +162,20 @@ def a_stream_bomb(unpacked_bytes: int = 3_000_000_000) -> bytes:
         b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed),
     ]
     return _file(objects)
+
+
+def _repeated(begin: bytes, piece: bytes, times: int) -> bytes:
+    """``zlib.compress(begin + piece * times)``, with the piece packed once (RFC 1950, 1951)."""
+    packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    first = packer.compress(begin) + packer.flush(zlib.Z_FULL_FLUSH)
+    each = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)
+    high, low = divmod(zlib.adler32(begin), 65_536)
+    more_high, more_low = divmod(zlib.adler32(piece), 65_536)
+    for _ in range(times):
+        high = (high + more_high + len(piece) * (low - 1)) % 65_521
+        low = (low + more_low - 1) % 65_521
+    checksum = (high << 16 | low).to_bytes(4, "big")
+    return b"\x78\xda" + first + each * times + packer.flush() + checksum
 
 
 def _page_content(
