@@ -17,6 +17,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from awizo.emulator.sink import CatchingSmarthost
 from awizo.triage.parse import parse
@@ -30,13 +31,18 @@ PDF = a_pdf(["Faktura VAT nr FV 12/11/2026", "Razem: 12,30 zł"])
 PATIENCE_S = 120.0  # virtual machines start slowly on a busy one
 WAYS = ("none", "starttls", "implicit")
 
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
-@pytest.fixture
-async def served(tmp_path: Path, catcher: CatchingSmarthost) -> AsyncIterator[Served]:
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(
+    tmp_path_factory: pytest.TempPathFactory, smarthost: CatchingSmarthost
+) -> AsyncIterator[Served]:
+    """One service for all clients of a test process, as it is one for all shops."""
     async with a_service(
-        tmp_path,
+        tmp_path_factory.mktemp("served"),
         smarthost__host="127.0.0.1",
-        smarthost__port=catcher.port,
+        smarthost__port=smarthost.port,
         intake__tls_self_signed=True,
         intake__implicit_tls_port=0,
         intake__users={USER: {"password": PASSWORD}},
@@ -44,12 +50,19 @@ async def served(tmp_path: Path, catcher: CatchingSmarthost) -> AsyncIterator[Se
         yield service
 
 
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def smarthost() -> AsyncIterator[CatchingSmarthost]:
+    catching = CatchingSmarthost()
+    await catching.start()
+    yield catching
+    await catching.close()
+
+
 @pytest.fixture
-async def catcher() -> AsyncIterator[CatchingSmarthost]:
-    smarthost = CatchingSmarthost()
-    await smarthost.start()
-    yield smarthost
-    await smarthost.close()
+def catcher(smarthost: CatchingSmarthost) -> CatchingSmarthost:
+    """The smarthost, with nothing of an earlier test in it."""
+    smarthost.forget()
+    return smarthost
 
 
 def needs(program: str, *files: str) -> None:
@@ -122,7 +135,6 @@ SCRIPTS = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 @pytest.mark.parametrize("client", SCRIPTS)
 async def test_a_shops_library_hands_in_a_mail(
@@ -145,7 +157,6 @@ async def test_a_shops_library_hands_in_a_mail(
     await check(catcher)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 async def test_jakarta_mail_hands_in_a_mail(
     tls: str, served: Served, catcher: CatchingSmarthost, tmp_path: Path
@@ -174,7 +185,6 @@ def a_mail() -> EmailMessage:
     return mail
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 async def test_smtplib_hands_in_a_mail(
     tls: str, served: Served, catcher: CatchingSmarthost
@@ -201,7 +211,6 @@ async def test_smtplib_hands_in_a_mail(
     await check(catcher)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 async def test_swaks_hands_in_a_mail(tls: str, served: Served, catcher: CatchingSmarthost) -> None:
     needs("swaks")
@@ -223,7 +232,6 @@ async def test_swaks_hands_in_a_mail(tls: str, served: Served, catcher: Catching
     await check(catcher)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 async def test_msmtp_hands_in_a_mail(tls: str, served: Served, catcher: CatchingSmarthost) -> None:
     needs("msmtp")
@@ -242,7 +250,6 @@ async def test_msmtp_hands_in_a_mail(tls: str, served: Served, catcher: Catching
     await check(catcher)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tls", WAYS)
 async def test_curl_hands_in_a_mail(
     tls: str, served: Served, catcher: CatchingSmarthost, tmp_path: Path

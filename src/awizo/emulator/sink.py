@@ -70,8 +70,13 @@ class CatchingSmarthost:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def forget(self) -> None:
+        """Begin anew, with nothing caught."""
+        self.messages.clear()
+        self._count = 0
+
     async def wait_for(self, count: int, timeout_s: float = 30.0) -> None:
-        """Return once *count* mails have been caught since the start.
+        """Return once *count* mails have been caught since the start, or since :meth:`forget`.
 
         Raises:
             TimeoutError: They did not come in time.
