@@ -20,9 +20,10 @@ WORD = "0-9a-z_а-яёєіїґ"
 # One pattern keeps the states of its automaton up to this limit and starts anew beyond it.
 PATTERN_MEMORY_BYTES = 4 << 20
 
-# A pattern of fewer characters, repeating no group and no single one more often, is never too large
-# unless it names classes of Unicode.
-LONG, MANY = 4000, 400
+# With its repetitions written out, a pattern of so many characters is never too large, unless it
+# names classes of Unicode.
+NEVER_TOO_LARGE = 6000
+LONGEST_CLASS = 12  # written out, most are far shorter
 
 NO_LOCK = nullcontext()  # for one thread
 
@@ -119,13 +120,15 @@ def check(patterns: Iterable[str]) -> None:
 
 def _may_be_too_large(pattern: str) -> bool:
     """Whether repetitions could make more of it than PATTERN_MEMORY_BYTES holds."""
-    repeated = _REPEATED.findall(pattern)
-    return (
-        len(pattern) > LONG
-        or "\\p" in pattern.lower()
-        or any(group for group, _ in repeated)
-        or sum(int(times) for _, times in repeated) > MANY
-    )
+    if "\\p" in pattern.lower():
+        return True
+    size, copies = len(pattern), 1
+    for group, times in _REPEATED.findall(pattern):
+        if group:
+            copies *= max(1, int(times))  # as if each stood in the one before
+        else:
+            size += int(times) * LONGEST_CLASS
+    return size * min(copies, 1000) > NEVER_TOO_LARGE  # RE2 takes no more copies than that
 
 
 class PatternSet:
