@@ -11,16 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-
-# A mail makes hundreds of objects that go by themselves; Python looks for cycles every 700.
-NEW_OBJECTS, ROUNDS = 50_000, 20
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -49,14 +45,3 @@ def prefer_throughput() -> None:
         with contextlib.suppress(OSError):  # another policy was chosen for us, or none allowed
             if os.sched_getscheduler(0) == os.SCHED_OTHER:
                 os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-
-
-def settle() -> None:
-    """Say that what there is now stays: the collector looks at newer objects only.
-
-    For a process that has started whole. Rules and modules are eighty thousand objects, and
-    going over all of them held the loop for forty milliseconds each time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(NEW_OBJECTS, ROUNDS, ROUNDS)

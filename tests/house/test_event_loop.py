@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import gc
-from awizo.event_loop import settle
+from awizo.collector import settle
 
 settle()
 print(gc.get_freeze_count() > 1000, gc.get_threshold()[0] > 700, gc.isenabled())

@@ -15,7 +15,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "awizo"
 FLOORS: tuple[frozenset[str], ...] = tuple(
     frozenset(floor.split())
     for floor in (
-        "errors resources event_loop",
+        "errors resources event_loop collector",
         "model",
         "problems",
         "settings",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from awizo.store.ahead import KEPT_BYTES, KEPT_S, Ahead
+from awizo.store.ahead import KEPT_BYTES, KEPT_S, Ahead, Found
 
 QUARTER = bytes(KEPT_BYTES // 4)
 
@@ -40,6 +40,16 @@ def test_a_small_content_finds_room_beside_one_that_does_not() -> None:
     ahead.put_contents({"a": QUARTER * 3, "b": QUARTER * 2, "c": QUARTER})
 
     assert ahead.known("abc") == set("ac")
+
+
+def test_what_is_the_next_to_be_sent_finds_room_at_any_price() -> None:
+    ahead = Ahead()
+    for name in "abcd":
+        ahead.put_contents({name: QUARTER})
+
+    ahead.put(Found({}, {"leased": b"small"}))
+
+    assert ahead.known(["a", "b", "c", "d", "leased"]) == {"b", "c", "d", "leased"}
 
 
 def test_what_nobody_asked_for_makes_room() -> None:

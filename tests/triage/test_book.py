@@ -71,10 +71,11 @@ BROKEN = (
     MINE.replace("klub", "klub("),
     MINE.replace("Klub", "Herbata"),
     MINE.replace("klub", "[^x]{0,1000}" * 100 + "klub"),
+    MINE.replace("['klub']", str([f"[^x]{{0,400}}klub{number}" for number in range(60)])),
 )
 
 
-@pytest.mark.parametrize("broken", BROKEN, ids=["syntax", "example", "too large"])
+@pytest.mark.parametrize("broken", BROKEN, ids=["syntax", "example", "too large", "together"])
 def test_a_broken_file_leaves_the_running_rules_in_force(tmp_path: Path, broken: str) -> None:
     config, file = a_config(tmp_path, MINE)
     keeper = BookKeeper(load_settings(config))

@@ -9,7 +9,8 @@ import structlog
 
 from awizo.app import App
 from awizo.cli.common import ConfigOption, read_settings, run
-from awizo.event_loop import prefer_throughput, settle
+from awizo.collector import settle
+from awizo.event_loop import prefer_throughput
 
 log = structlog.get_logger()
 

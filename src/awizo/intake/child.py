@@ -28,6 +28,7 @@ from typing import Any
 import structlog
 
 from awizo import event_loop
+from awizo.collector import settle
 from awizo.errors import AwizoError
 from awizo.intake.board import Board, BoardPlan
 from awizo.intake.doors import Door
@@ -132,7 +133,7 @@ async def serve(order: Order, control: socket.socket) -> None:
     loop.add_signal_handler(signal.SIGHUP, intake.reload_tls)
     board.begin_taking()
     reports.say(listening=True)
-    event_loop.settle()
+    settle()
     tasks = (
         asyncio.create_task(_listen(reader, draining.set, intake.reload_tls)),
         asyncio.create_task(_count(reports)),

@@ -33,7 +33,10 @@ from awizo.telemetry import metrics
 
 log = structlog.get_logger()
 
-PROGRAM = "from awizo.intake.child import main; main()"
+PROGRAM = (
+    "from awizo.collector import look_seldom; look_seldom(); "
+    "from awizo.intake.child import main; main()"
+)
 PAUSES_S = (0.5, 1.0, 2.0, 5.0, 15.0, 30.0)
 LIVED_WELL_S = 60.0  # whoever lived so long died of something new
 START_S = 60.0  # a busy machine may take long to start a process

@@ -71,10 +71,13 @@ class Ahead:
             self._deliveries.update(found.deliveries)
             while len(self._deliveries) > KEPT_DELIVERIES:
                 self._deliveries.popitem(last=False)
-        self.put_contents(found.contents)
+        self._keep(found.contents, at_any_price=True)  # they are the next to be sent
 
     def put_contents(self, contents: Mapping[str, bytes]) -> None:
         """Have these at hand, as many as there is room for: what came first is sent first."""
+        self._keep(contents, at_any_price=False)
+
+    def _keep(self, contents: Mapping[str, bytes], *, at_any_price: bool) -> None:
         now = self._clock()
         with self._lock:
             for message_id, (_, since) in tuple(self._contents.items()):
@@ -83,9 +86,14 @@ class Ahead:
                 self._forget(message_id)
             for message_id, content in contents.items():
                 self._forget(message_id)
-                if self._content_bytes + len(content) <= KEPT_BYTES:
+                while at_any_price and self._contents and not self._has_room(content):
+                    self._forget(next(iter(self._contents)))
+                if self._has_room(content):
                     self._contents[message_id] = content, now
                     self._content_bytes += len(content)
+
+    def _has_room(self, content: bytes) -> bool:
+        return self._content_bytes + len(content) <= KEPT_BYTES
 
     def _forget(self, message_id: str) -> bytes | None:
         content, _ = self._contents.pop(message_id, (None, 0.0))

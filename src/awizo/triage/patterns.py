@@ -22,12 +22,12 @@ PATTERN_MEMORY_BYTES = 4 << 20
 
 # With its repetitions written out, a pattern of so many characters is never too large, unless it
 # names classes of Unicode.
-NEVER_TOO_LARGE = 6000
+NEVER_TOO_LARGE = 12_000
 LONGEST_CLASS = 12  # written out, most are far shorter
 
 NO_LOCK = nullcontext()  # for one thread
 
-_REPEATED = re.compile(r"(\)?)\{(?:\d+,)?(\d+)\}")  # whether it repeats a group, and how often
+_REPEATED = re.compile(r"(\)?)\{(\d+)(?:,(\d*))?\}")  # a group or not, and how often
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _BOUNDARY_AT_CYRILLIC = re.compile(r"\\b\(?(?:\?:)?[а-яёєіїґ]|[а-яёєіїґ]\)?\\b")
@@ -123,11 +123,12 @@ def _may_be_too_large(pattern: str) -> bool:
     if "\\p" in pattern.lower():
         return True
     size, copies = len(pattern), 1
-    for group, times in _REPEATED.findall(pattern):
+    for group, least, most in _REPEATED.findall(pattern):
+        times = int(most or least)
         if group:
-            copies *= max(1, int(times))  # as if each stood in the one before
+            copies *= max(1, times)  # as if each stood in the one before
         else:
-            size += int(times) * LONGEST_CLASS
+            size += times * LONGEST_CLASS
     return size * min(copies, 1000) > NEVER_TOO_LARGE  # RE2 takes no more copies than that
 
 

@@ -237,9 +237,14 @@ class _Reading:
             raise self.error("decides needs exactly one kind")
         if not kinds and not flags:
             raise self.error("gives no evidence: name a kind or a flag")
-        match = self._patterns("match")
-        if not match:
+        alternatives = self._patterns("match")
+        if not alternatives:
             raise self.error("has no match")
+        match = alternation(alternatives)
+        try:
+            check([match])
+        except PatternError as error:  # of all together: they are too large
+            raise self.error(f"match: {error}") from None
         sender = self._raw.get("sender")
         return Rule(
             id=self.id,
@@ -250,7 +255,7 @@ class _Reading:
             status=self._status(),
             places=places,
             group="traces" if traces else self._language,
-            match=alternation(match),
+            match=match,
             also=self._patterns("also"),
             unless=self._patterns("unless"),
             sender=sender if isinstance(sender, str) else None,
