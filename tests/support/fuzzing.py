@@ -17,7 +17,7 @@ import pytest
 
 FOLDER = Path(__file__).resolve().parents[1] / "fuzz"
 FINDINGS = FOLDER / "findings"
-SECONDS = int(os.environ.get("AWIZO_FUZZ_SECONDS", "7"))
+SECONDS = int(os.environ.get("AWIZO_FUZZ_SECONDS", "5"))
 SLOWEST_S = 10  # for one input of at most MAX_BYTES; more is a finding
 MAX_BYTES = 20_000
 
