@@ -317,4 +317,4 @@ def test_every_document_reaches_allegro_exactly_once(tools: Tools) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_every_document_reaches_allegro_exactly_once_in_many_runs(tools: Tools) -> None:
-    run(tools, examples=20, steps=40)
+    run(tools, examples=14, steps=40)

@@ -48,7 +48,7 @@ from support.pdfs import a_pdf
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
-SAMPLE = 4  # kills of each sort, in an ordinary run
+SAMPLE = 3  # kills of each sort, in an ordinary run
 KILLS = int(os.environ.get("AWIZO_CRASHES", "0")) // 2 or SAMPLE
 PART = 25  # kills of one test
 PARTS = -(-KILLS // PART)
