@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 from threading import Lock
 
 import pytest
@@ -63,6 +64,20 @@ def test_several_threads_that_ask_at_once_have_it_compiled_once(
     assert len(made) == 1
 
 
+def test_words_that_are_too_many_together_are_told_as_a_rule_that_is_broken() -> None:
+    random = Random(7)
+    words = "|".join(
+        "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=20)) for _ in range(4500)
+    )
+
+    with pytest.raises(PatternError, match="together"):
+        PatternSet([words]).matching("x")
+
+
+def test_a_number_without_end_is_no_repetition() -> None:
+    check(["x{" + "9" * 5000 + "}"])
+
+
 TOO_LARGE = (
     r"[^x]{0,1000}" * 100,
     "a" + r"\pL{0,1000}" * 20,
@@ -71,6 +86,8 @@ TOO_LARGE = (
     r"(?:[a-z]{0,500}b){2}" + r"[^x]{0,1000}" * 100,
     r"[^x]{1000,}" * 100,
     r"(?:[^x]{900,}y)" * 100,
+    "[^" + "".join(chr(0x800 + 130 * n) for n in range(60)) + "]{0,990}",
+    "[" + "".join(chr(0x4E00 + 67 * n) for n in range(150)) + "]{0,986}",
 )
 
 

@@ -37,7 +37,7 @@ def read(phrase: Phrase, appended: int = 0, seed: int = 0) -> Outcome:
 @pytest.mark.parametrize("appended", [0, APPENDED])
 def test_the_kind_is_known_from_the_words(bank: str, appended: int) -> None:
     outcomes = [
-        (phrase, read(phrase, appended, seed if appended else 0))
+        (phrase, read(phrase, appended, seed) if appended else read(phrase))
         for seed, phrase in enumerate(phrases(bank))
     ]
 

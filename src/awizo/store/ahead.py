@@ -80,14 +80,15 @@ class Ahead:
     def _keep(self, contents: Mapping[str, bytes], *, at_any_price: bool) -> None:
         now = self._clock()
         with self._lock:
-            for message_id, (_, since) in tuple(self._contents.items()):
-                if now - since <= KEPT_S:
+            while self._contents:
+                message_id = next(iter(self._contents))
+                if now - self._contents[message_id][1] <= KEPT_S:
                     break
                 self._forget(message_id)
             for message_id, content in contents.items():
                 self._forget(message_id)
                 while at_any_price and self._contents and not self._has_room(content):
-                    self._forget(next(iter(self._contents)))
+                    self._forget(next(reversed(self._contents)))
                 if self._has_room(content):
                     self._contents[message_id] = content, now
                     self._content_bytes += len(content)

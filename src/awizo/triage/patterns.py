@@ -23,11 +23,12 @@ PATTERN_MEMORY_BYTES = 4 << 20
 # With its repetitions written out, a pattern of so many characters is never too large, unless it
 # names classes of Unicode.
 NEVER_TOO_LARGE = 12_000
-LONGEST_CLASS = 12  # written out, most are far shorter
+SHORTEST = 12  # is what any character or escape counts for; a class for four times its length
 
 NO_LOCK = nullcontext()  # for one thread
 
-_REPEATED = re.compile(r"(\)?)\{(\d+)(?:,(\d*))?\}")  # a group or not, and how often
+# The end of a group, or a class, or neither; and how often it is repeated.
+_REPEATED = re.compile(r"(\)|\[(?:\\.|[^\]\\])*\])?\{(\d{1,6})(?:,(\d{0,6}))?\}")
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _BOUNDARY_AT_CYRILLIC = re.compile(r"\\b\(?(?:\?:)?[а-яёєіїґ]|[а-яёєіїґ]\)?\\b")
@@ -123,12 +124,12 @@ def _may_be_too_large(pattern: str) -> bool:
     if "\\p" in pattern.lower():
         return True
     size, copies = len(pattern), 1
-    for group, least, most in _REPEATED.findall(pattern):
+    for what, least, most in _REPEATED.findall(pattern):
         times = int(most or least)
-        if group:
+        if what == ")":
             copies *= max(1, times)  # as if each stood in the one before
         else:
-            size += times * LONGEST_CLASS
+            size += times * max(SHORTEST, 4 * len(what))
     return size * min(copies, 1000) > NEVER_TOO_LARGE  # RE2 takes no more copies than that
 
 
@@ -158,6 +159,13 @@ class PatternSet:
         self._one_at_a_time = one_at_a_time
         self._compiled: Any = None
 
+    def prepare(self) -> None:
+        """Compile it, if that was not done. Raises PatternError."""
+        if self._patterns and self._compiled is None:
+            with self._one_at_a_time:
+                if self._compiled is None:
+                    self._compiled = _filter_of(self._patterns)
+
     def matching(self, text: str) -> list[int]:
         """Numbers of the patterns that occur in *text*.
 
@@ -167,9 +175,7 @@ class PatternSet:
         if not self._patterns or not text:
             return []
         if self._compiled is None:
-            with self._one_at_a_time:
-                if self._compiled is None:
-                    self._compiled = _filter_of(self._patterns)
+            self.prepare()
         return list(self._compiled.Match(text) or ())
 
 
@@ -178,8 +184,9 @@ def _filter_of(patterns: Sequence[str]) -> Any:
     try:
         for pattern in patterns:
             found.Add(f"(?m){pattern}", _OPTIONS)
+        found.Compile()
     except re2.error:
-        check(patterns)  # says which, and what is wrong
-        raise PatternError("RE2 does not take a pattern") from None
-    found.Compile()
+        for pattern in patterns:
+            compiled(f"(?m){pattern}")  # says what is wrong
+        raise PatternError("RE2 does not take so many words together") from None
     return found

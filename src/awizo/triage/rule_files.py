@@ -45,7 +45,7 @@ _RULE_FIELDS = frozenset(
 _SENDER_FIELDS = frozenset({"name", "from", "smtp_user", "x_mailer", "kinds", "why"})
 _FILE_FIELDS = frozenset({"language", "theme", "words", "rule", "sender"})
 MAX_WEIGHT = 12.0
-_ID = re.compile(r"""\s*["']?id["']?\s*=\s*(["'])(.*?)\1""")
+_ID = re.compile(r"""\s*["']?id["']?\s*=\s*(\"{3}|'{3}|["'])(.*?)\1""")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from awizo.model import FulfillmentStatus, Kind
 from awizo.triage.fold import fold
-from awizo.triage.patterns import NO_LOCK, PatternSet, compiled
+from awizo.triage.patterns import NO_LOCK, PatternError, PatternSet, compiled
 
 # What a verdict may say beside its kind; each is explained in docs/rules.md.
 FLAGS = frozenset(
@@ -228,6 +228,13 @@ class RuleSet:
     def check_examples(self) -> list[str]:
         """Return a line for each example that does not hold and each counter example that does."""
         broken: list[str] = []
+        for name, asked in self._groups.items():
+            try:
+                asked.set.prepare()
+            except PatternError as error:
+                broken.append(f"rules of {name or 'no language'}: {error}")
+        if broken:
+            return broken
         for rule in self.rules:
             group = self._groups[rule.group]
             broken.extend(
