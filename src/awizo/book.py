@@ -15,7 +15,7 @@ import structlog
 
 from awizo.errors import AwizoError
 from awizo.settings import Settings
-from awizo.settings.files import read_text, rule_files, rule_sources, table_file
+from awizo.settings.files import own_rule_files, read_text, rule_files, rule_sources, table_file
 from awizo.triage.judge import Book
 from awizo.triage.references import compile_carriers, compile_hosts
 from awizo.triage.rule_files import RuleSource, compile_rules
@@ -37,8 +37,11 @@ def load_book(settings: Settings) -> Book:
         read_text(table_file(settings, name)) for name in (WORDS, HOSTS, CARRIERS)
     )
     sources = [RuleSource(path, text) for path, text in rule_sources(settings)]
+    rules = compile_rules(sources, threading.Lock())
+    # Ours are known to compile; whether a shop's own do is seen before they are in force.
+    rules.prepare([str(path) for path in own_rule_files(settings)])
     return Book(
-        rules=compile_rules(sources, threading.Lock()),
+        rules=rules,
         words=compile_vocabulary(words),
         hosts=compile_hosts(hosts),
         carriers=compile_carriers(carriers),

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 from awizo.store.ahead import KEPT_BYTES, KEPT_S, Ahead, Found
+from support.store_parts import Hand
 
 QUARTER = bytes(KEPT_BYTES // 4)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 def test_a_content_is_fetched_once() -> None:
@@ -53,12 +46,12 @@ def test_what_is_the_next_to_be_sent_finds_room_at_any_price() -> None:
 
 
 def test_what_nobody_asked_for_makes_room() -> None:
-    clock = Clock()
+    clock = Hand()
     ahead = Ahead(clock=clock)
     ahead.put_contents({"a": QUARTER * 2})
-    clock.seconds = KEPT_S / 2
+    clock.at += KEPT_S / 2
     ahead.put_contents({"b": QUARTER * 2})
-    clock.seconds = KEPT_S + 1
+    clock.at += KEPT_S / 2 + 1
 
     ahead.put_contents({"c": QUARTER * 2})
 

@@ -161,6 +161,16 @@ def an_entry(event: str = "job_done", *, at: datetime = NOON, **data: Any) -> Hi
     return HistoryEntry(at, event, data)
 
 
+class Hand:
+    """Moves a clock of seconds, which only goes forward."""
+
+    def __init__(self) -> None:
+        self.at = 100.0
+
+    def __call__(self) -> float:
+        return self.at
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
     """A worker at the spool: short verbs for what the tests do again and again."""

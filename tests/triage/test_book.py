@@ -71,7 +71,7 @@ BROKEN = (
     MINE.replace("klub", "klub("),
     MINE.replace("Klub", "Herbata"),
     MINE.replace("klub", "[^x]{0,1000}" * 100 + "klub"),
-    MINE.replace("['klub']", str([f"[^x]{{0,400}}klub{number}" for number in range(60)])),
+    MINE.replace("['klub']", str([f"[^x]{{0,400}}klub(?:{number})?" for number in range(300)])),
 )
 
 

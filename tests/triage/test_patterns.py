@@ -12,10 +12,13 @@ from threading import Lock
 import pytest
 
 import awizo.triage.patterns as patterns
+from awizo.errors import RuleError
 from awizo.triage.fold import fold
-from awizo.triage.patterns import NEVER_TOO_LARGE, PatternError, PatternSet, check, compiled
+from awizo.triage.patterns import PatternError, PatternSet, compiled
+from awizo.triage.rule_files import RuleSource, compile_rules
 from support.language_rules import all_rules
 
+RULE = "language = 'pl'\n[[rule]]\nid = 'mine'\nkind = 'other'\nmatch = ['{}']\n"
 PHRASES = Path(__file__).parent / "phrases"
 
 
@@ -64,18 +67,19 @@ def test_several_threads_that_ask_at_once_have_it_compiled_once(
     assert len(made) == 1
 
 
-def test_words_that_are_too_many_together_are_told_as_a_rule_that_is_broken() -> None:
+def test_words_that_are_too_many_together_are_refused() -> None:
     random = Random(7)
     words = "|".join(
         "".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=20)) for _ in range(4500)
     )
 
+    rules = compile_rules([RuleSource("50.toml", RULE.format(words))])
+
     with pytest.raises(PatternError, match="together"):
         PatternSet([words]).matching("x")
-
-
-def test_a_number_without_end_is_no_repetition() -> None:
-    check(["x{" + "9" * 5000 + "}"])
+    with pytest.raises(RuleError, match="the rules of pl: too many words together"):
+        rules.prepare(["50.toml"])
+    rules.prepare(["40.toml"])
 
 
 TOO_LARGE = (
@@ -93,21 +97,17 @@ TOO_LARGE = (
 
 @pytest.mark.parametrize("pattern", TOO_LARGE)
 def test_a_pattern_that_is_too_large_is_refused_before_it_is_asked(pattern: str) -> None:
-    with pytest.raises(PatternError, match="too large"):
-        check([pattern])
+    rules = compile_rules([RuleSource("50.toml", RULE.format(pattern))])
+
+    with pytest.raises(RuleError, match=r"50.toml:3: rule 'mine': .*too large"):
+        rules.prepare(["50.toml"])
     with pytest.raises(PatternError, match="too large"):
         PatternSet([pattern]).matching("paczka")
 
 
-@pytest.mark.parametrize("atom", ["x", "[^x]", ".", "[^а-я]", "я", "[a-zа-яёєіїґ]", r"\W", "(?:x)"])
-def test_what_is_not_compiled_to_be_checked_is_never_too_large(atom: str) -> None:
-    checked_only = (
-        atom * (NEVER_TOO_LARGE // len(atom)),
-        f"{atom}{{0,{NEVER_TOO_LARGE // 13}}}",
-        (f"(?:{atom}{{0,9}}{atom}{{0,9}})" + "{0,20}"),
-    )
+def test_alternatives_that_are_too_large_together_are_refused() -> None:
+    match = "', '".join(f"[^x]{{0,400}}klub{number}" for number in range(300))
+    rules = compile_rules([RuleSource("50.toml", RULE.format(match))])
 
-    for pattern in checked_only:
-        check([pattern])
-        assert PatternSet([pattern]).matching("") == []
-        PatternSet([pattern]).matching("paczka")
+    with pytest.raises(RuleError, match=r"50.toml:3: rule 'mine': .*too large"):
+        rules.prepare(["50.toml"])

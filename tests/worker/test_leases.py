@@ -18,17 +18,7 @@ from awizo.store import open_store
 from awizo.worker import loop
 from awizo.worker.leases import Leases
 from awizo.worker.loop import Worker
-from support.store_parts import FORWARDED, NOON, SOMEBODY, Desk, accepted, seconds
-
-
-class Hand:
-    """Moves a clock that only goes forward."""
-
-    def __init__(self) -> None:
-        self.at = 100.0
-
-    def __call__(self) -> float:
-        return self.at
+from support.store_parts import FORWARDED, NOON, SOMEBODY, Desk, Hand, accepted, seconds
 
 
 def test_a_lease_is_sure_a_little_shorter_than_it_lasts() -> None:

@@ -230,6 +230,7 @@ def new_example(
         draft = _with_new_id(draft_rule(message, kind), known)
         text = f"{known.rstrip()}\n\n{draft}".lstrip("\n")
         new_rules = compile_rules(_with_file(settings, str(into or "draft"), text))
+        new_rules.prepare([str(into or "draft")])
         new_book = replace(book, rules=new_rules)
         for name, one in (("so far", book), ("with it", new_book)):
             verdict = judge(message, facts, one).verdict

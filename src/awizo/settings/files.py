@@ -28,6 +28,11 @@ def rule_files(settings: Settings) -> list[Path]:
     return [path for _, path in sorted(found.items())]
 
 
+def own_rule_files(settings: Settings) -> list[Path]:
+    """Those of :func:`rule_files` that do not come with Awizo."""
+    return [path for path in rule_files(settings) if path.parent != config_dir() / "rules"]
+
+
 def rule_sources(settings: Settings) -> list[tuple[str, str]]:
     """Names and texts of the rule files in load order.
 

@@ -20,15 +20,8 @@ WORD = "0-9a-z_а-яёєіїґ"
 # One pattern keeps the states of its automaton up to this limit and starts anew beyond it.
 PATTERN_MEMORY_BYTES = 4 << 20
 
-# With its repetitions written out, a pattern of so many characters is never too large, unless it
-# names classes of Unicode.
-NEVER_TOO_LARGE = 12_000
-SHORTEST = 12  # is what any character or escape counts for; a class for four times its length
-
 NO_LOCK = nullcontext()  # for one thread
 
-# The end of a group, or a class, or neither; and how often it is repeated.
-_REPEATED = re.compile(r"(\)|\[(?:\\.|[^\]\\])*\])?\{(\d{1,6})(?:,(\d{0,6}))?\}")
 _NAMED = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _BOUNDARY_AT_CYRILLIC = re.compile(r"\\b\(?(?:\?:)?[а-яёєіїґ]|[а-яёєіїґ]\)?\\b")
@@ -103,7 +96,7 @@ def compiled(pattern: str) -> Any:
 def check(patterns: Iterable[str]) -> None:
     """Have RE2 read expanded patterns, which costs a tenth of compiling them.
 
-    Those that may be too large are compiled: nothing else tells.
+    Whether they are too large tells only :meth:`PatternSet.prepare`.
 
     Raises:
         PatternError: RE2 refuses one; the text is RE2's own.
@@ -115,22 +108,6 @@ def check(patterns: Iterable[str]) -> None:
         except re2.error:
             compiled(pattern)  # says what is wrong
             raise PatternError("RE2 does not take it") from None
-        if _may_be_too_large(pattern):
-            compiled(pattern)
-
-
-def _may_be_too_large(pattern: str) -> bool:
-    """Whether repetitions could make more of it than PATTERN_MEMORY_BYTES holds."""
-    if "\\p" in pattern.lower():
-        return True
-    size, copies = len(pattern), 1
-    for what, least, most in _REPEATED.findall(pattern):
-        times = int(most or least)
-        if what == ")":
-            copies *= max(1, times)  # as if each stood in the one before
-        else:
-            size += times * max(SHORTEST, 4 * len(what))
-    return size * min(copies, 1000) > NEVER_TOO_LARGE  # RE2 takes no more copies than that
 
 
 class PatternSet:
@@ -160,7 +137,11 @@ class PatternSet:
         self._compiled: Any = None
 
     def prepare(self) -> None:
-        """Compile it, if that was not done. Raises PatternError."""
+        """Compile it, if that was not done.
+
+        Raises:
+            PatternError: RE2 refuses a pattern, or all of them together.
+        """
         if self._patterns and self._compiled is None:
             with self._one_at_a_time:
                 if self._compiled is None:
@@ -170,12 +151,11 @@ class PatternSet:
         """Numbers of the patterns that occur in *text*.
 
         Raises:
-            PatternError: RE2 refuses one of them, see :func:`check`.
+            PatternError: See :meth:`prepare`.
         """
         if not self._patterns or not text:
             return []
-        if self._compiled is None:
-            self.prepare()
+        self.prepare()
         return list(self._compiled.Match(text) or ())
 
 
@@ -187,6 +167,6 @@ def _filter_of(patterns: Sequence[str]) -> Any:
         found.Compile()
     except re2.error:
         for pattern in patterns:
-            compiled(f"(?m){pattern}")  # says what is wrong
-        raise PatternError("RE2 does not take so many words together") from None
+            compiled(pattern)  # says what is wrong
+        raise PatternError("too many words together") from None
     return found

@@ -237,14 +237,9 @@ class _Reading:
             raise self.error("decides needs exactly one kind")
         if not kinds and not flags:
             raise self.error("gives no evidence: name a kind or a flag")
-        alternatives = self._patterns("match")
-        if not alternatives:
+        match = self._patterns("match")
+        if not match:
             raise self.error("has no match")
-        match = alternation(alternatives)
-        try:
-            check([match])
-        except PatternError as error:  # of all together: they are too large
-            raise self.error(f"match: {error}") from None
         sender = self._raw.get("sender")
         return Rule(
             id=self.id,
@@ -255,7 +250,7 @@ class _Reading:
             status=self._status(),
             places=places,
             group="traces" if traces else self._language,
-            match=match,
+            match=alternation(match),
             also=self._patterns("also"),
             unless=self._patterns("unless"),
             sender=sender if isinstance(sender, str) else None,

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
+from awizo.errors import RuleError
 from awizo.model import FulfillmentStatus, Kind
 from awizo.triage.fold import fold
 from awizo.triage.patterns import NO_LOCK, PatternError, PatternSet, compiled
@@ -151,6 +152,17 @@ class _Group:
         return found
 
 
+def _refused(rules: Sequence[Rule], group: str, error: PatternError) -> RuleError:
+    """What to tell of a group that RE2 refuses: the rule that it refuses by itself, if one."""
+    for rule in rules:
+        try:
+            for pattern in (rule.match, *rule.also, *rule.unless):
+                compiled(pattern)
+        except PatternError as its_own:
+            return RuleError(f"{rule.where}: {its_own}")
+    return RuleError(f"the rules of {group or 'no language'}: {error}")
+
+
 class RuleSet:
     """Compiled rules. Immutable from outside; patterns are compiled when first asked for.
 
@@ -172,6 +184,19 @@ class RuleSet:
         for group in self._groups.values():
             group.set = PatternSet(group.patterns, one_at_a_time)
         self._spans: dict[str, Any] = {}
+
+    def prepare(self, paths: Collection[str]) -> None:
+        """Compile the patterns of every group that has a rule of these files.
+
+        Raises:
+            RuleError: RE2 refuses a rule, or all rules of a group together.
+        """
+        for name in {rule.group for rule in self.rules if rule.path in paths}:
+            try:
+                self._groups[name].set.prepare()
+            except PatternError as error:
+                rules = [rule for rule in self.rules if rule.group == name]
+                raise _refused(rules, name, error) from None
 
     def holding(
         self,
@@ -228,13 +253,6 @@ class RuleSet:
     def check_examples(self) -> list[str]:
         """Return a line for each example that does not hold and each counter example that does."""
         broken: list[str] = []
-        for name, asked in self._groups.items():
-            try:
-                asked.set.prepare()
-            except PatternError as error:
-                broken.append(f"rules of {name or 'no language'}: {error}")
-        if broken:
-            return broken
         for rule in self.rules:
             group = self._groups[rule.group]
             broken.extend(
